@@ -1,0 +1,7 @@
+package failure
+
+// Exception is one link of a trace's chain.
+type Exception struct {
+	Class   string
+	Message string
+}
