@@ -1,0 +1,2 @@
+// Package dlq reads the dead letters of Kafka Connect and brings them back.
+package dlq
