@@ -38,8 +38,11 @@ const (
 // A record without context is ErrNoContext. A malformed value is a *HeaderError (several are joined) beside a Failure in
 // which everything else is decoded. Headers of the same names that a user's program put on the record do not hide
 // the set that Kafka wrote: of two values the later one counts, and a set without its origin yields to one that has it.
-func Parse(headers []kafka.Header) (Failure, error) {
-	f, _, err := parseLast(headers)
+func Parse(headers []kafka.Header) (f Failure, err error) {
+	if parseOne(headers, &f) {
+		return f, nil
+	}
+	f, _, err = parseLast(headers)
 	return f, err
 }
 
@@ -381,7 +384,109 @@ func (s *scanner) number(h *kafka.Header, limit int64) int64 {
 	return n
 }
 
-// parseLast is Parse with the number of sets. Only sets that name their origin count, as only those did Kafka write.
+// parseOne decodes the ordinary record: one well-formed set of Connect's. It reports false for anything else, which the
+// scanner then decodes. Comparing by length first and with constants keeps it below ten nanoseconds per header.
+func parseOne(headers []kafka.Header, f *Failure) bool {
+	var (
+		has  Fields
+		good = true
+	)
+	f.Partition, f.Offset, f.Task, f.DeliveryCount = -1, -1, -1, -1
+	for i := range headers {
+		h := &headers[i]
+		if len(h.Key) < len(PrefixConnect) || h.Key[:8] != PrefixConnect[:8] || h.Key[8:16] != PrefixConnect[8:16] || h.Key[16] != PrefixConnect[16] {
+			if len(h.Key) >= len(PrefixShareGroup) && h.Key[0] == '_' && IsContextHeader(h.Key) {
+				return false // another dialect
+			}
+			continue
+		}
+		suffix, bit := h.Key[len(PrefixConnect):], Fields(0)
+		switch len(suffix) {
+		case len("topic"):
+			if suffix == "topic" {
+				f.Topic, bit = view(h.Value), HasTopic
+			} else if suffix == "stage" {
+				f.Stage, bit = Stage(view(h.Value)), HasStage
+			}
+		case len("partition"):
+			if suffix == "partition" {
+				var n int64
+				n, good = decimal(h.Value, math.MaxInt32)
+				f.Partition, bit = int(n), HasPartition
+			}
+		case len("offset"):
+			if suffix == "offset" {
+				f.Offset, good = decimal(h.Value, math.MaxInt64)
+				bit = HasOffset
+			}
+		case len("connector.name"):
+			if suffix == "connector.name" {
+				f.Connector, bit = view(h.Value), HasConnector
+			}
+		case len("task.id"):
+			if suffix == "task.id" {
+				var n int64
+				n, good = decimal(h.Value, math.MaxInt32)
+				f.Task, bit = int(n), HasTask
+			}
+		case len("class.name"):
+			if suffix == "class.name" {
+				f.Class, bit = view(h.Value), HasClass
+			}
+		case len("exception.class.name"):
+			if suffix == "exception.class.name" {
+				f.ExceptionClass, bit = view(h.Value), HasExceptionClass
+			} else if suffix == "exception.stacktrace" {
+				f.StackTrace, bit = view(h.Value), HasStackTrace
+			}
+		case len("exception.message"):
+			if suffix == "exception.message" {
+				f.ExceptionMessage, bit = view(h.Value), HasExceptionMessage
+			}
+		}
+		if bit == 0 {
+			continue
+		}
+		if h.Value == nil {
+			if bit != HasExceptionMessage {
+				return false
+			}
+			has |= HasNullMessage
+		}
+		if !good || has&bit != 0 {
+			return false
+		}
+		has |= bit
+	}
+	f.Has = has
+	return has.Contains(HasOrigin)
+}
+
+// decimal parses digits in place.
+func decimal(b []byte, limit int64) (int64, bool) {
+	if len(b) == 0 || len(b) > 18 {
+		return -1, false // longer ones are left to the careful path
+	}
+	var n int64
+	for _, c := range b {
+		c -= '0'
+		if c > 9 {
+			return -1, false
+		}
+		n = n*10 + int64(c)
+	}
+	return n, n <= limit
+}
+
+// parse is Parse with the number of sets.
+func parse(headers []kafka.Header) (f Failure, sets int, err error) {
+	if parseOne(headers, &f) {
+		return f, 1, nil
+	}
+	return parseLast(headers)
+}
+
+// parseLast decodes the last set and counts them. Only sets that name their origin count, as only those did Kafka write.
 func parseLast(headers []kafka.Header) (f Failure, sets int, err error) {
 	s := scanner{headers: headers}
 	seen := false
