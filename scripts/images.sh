@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# images.sh VERSION...: makes apache/kafka:VERSION present for each: the local one, else a pull, else the stand-in of
+# internal/testutil/image. Also fetches connect-test-plugins of that version, where Maven Central has it, to .cache/test-plugins.
+# Exit 1 when an image could not be had; the others are still made.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+BUILD=$ROOT/internal/testutil/image/build.sh
+REGISTRY=untried
+
+# A pull has a short time-out. Once the registry turned out to be unreachable it is not asked again for the other versions.
+pull() {
+  [ "$REGISTRY" != unreachable ] || return 1
+  local out status=0
+  out=$(timeout 120 docker pull -q "$1" 2>&1 </dev/null) || status=$?
+  [ "$status" = 0 ] && return 0
+  case $out in
+  *"not found"* | *"manifest unknown"*) ;;
+  *) REGISTRY=unreachable ;;
+  esac
+  return 1
+}
+
+have_build_tools() {
+  local missing=()
+  command -v mvn >/dev/null || missing+=(maven)
+  compgen -G '/usr/lib/jvm/*/bin/jlink' >/dev/null || [ -x "${JAVA_HOME:-}/bin/jlink" ] || missing+=(default-jdk-headless)
+  [ -x /bin/busybox ] || missing+=(busybox-static)
+  [ -x /bin/bash-static ] || missing+=(bash-static)
+  # A dynamically linked busybox would not run inside the image.
+  [ -x /bin/busybox ] && ldd /bin/busybox >/dev/null 2>&1 && missing+=(busybox-static)
+  [ ${#missing[@]} = 0 ] || apt_install "to build stand-ins for the Kafka images" "${missing[@]}" || {
+    warn "cannot build a stand-in image: ${missing[*]} missing (and only root on Debian may install it here)"
+    return 1
+  }
+}
+
+image() {
+  local v=$1 start=$SECONDS
+  docker image inspect "apache/kafka:$v" >/dev/null 2>&1 && return 0
+  if pull "apache/kafka:$v"; then
+    say "pulled apache/kafka:$v in $((SECONDS - start)) s"
+    return 0
+  fi
+  have_build_tools || return 1
+  retry 2 "$BUILD" "$v" || {
+    warn "apache/kafka:$v can be neither pulled nor built"
+    return 1
+  }
+  say "built a stand-in for apache/kafka:$v from its Maven artifacts in $((SECONDS - start)) s (the image could not be pulled)"
+}
+
+test_plugins() {
+  local v=$1 dir=$CACHE/test-plugins jar=$CACHE/test-plugins/connect-test-plugins-$1.jar
+  case $v in 3.9.0 | 4.0.0 | 4.3.*) ;; *) return 0 ;; esac # the others were never published
+  [ -s "$jar" ] && return 0
+  command -v mvn >/dev/null || return 0
+  mkdir -p "$dir"
+  retry 2 timeout 120 mvn -q -B -ntp org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy \
+    -Dartifact="org.apache.kafka:connect-test-plugins:$v" -DoutputDirectory="$dir" </dev/null >"$CACHE/mvn.log" 2>&1 ||
+    warn "connect-test-plugins $v could not be fetched: tests that need it will skip"
+}
+
+mkdir -p "$CACHE"
+# Several of these at once would build the same image twice.
+exec 8>"${TMPDIR:-/tmp}/reconnect-images-$(id -u).lock"
+command -v flock >/dev/null && flock 8
+failed=0
+for v in "$@"; do
+  case $v in
+  [0-9]*.[0-9]*.[0-9]*) ;;
+  *)
+    warn "KAFKA_VERSIONS: '$v' is not a version such as $NEWEST_KAFKA"
+    failed=1
+    continue
+    ;;
+  esac
+  image "$v" && test_plugins "$v" || failed=1
+done
+exit $failed
