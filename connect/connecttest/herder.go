@@ -1,0 +1,249 @@
+package connecttest
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// The texts of a rebalance (R/rest/HerderRequestHandler.java).
+const (
+	textStale    = "Cannot complete request momentarily due to stale configuration (typically caused by a concurrent config change)"
+	textNoLeader = "Cannot complete request momentarily due to no known leader URL, likely because a rebalance was underway."
+	textConflict = "Cannot complete request because of a conflicting operation (e.g. worker rebalance)"
+	textExpected = "Request cannot be completed because a rebalance is expected"
+)
+
+// gate is what a rebalance under way makes the workers answer.
+type gate struct {
+	pendingUntil  time.Time // this worker saw a config change and has not joined yet
+	leaderless    time.Time // the leader is not known
+	conflictUntil time.Time // two hops did not find the target
+}
+
+// Rebalance makes every worker answer for d as one that has seen a config change and has not joined the rebalance yet:
+// GET of a connector, its config and its tasks 500 (409 up to Kafka 3.4), restarts and offset writes 409. Statuses,
+// lists, create, update, delete, stop, pause and resume go on as ever, as they do on a real worker.
+func (s *Server) Rebalance(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gate.pendingUntil = time.Now().Add(d)
+}
+
+// LoseLeader makes every call that needs the leader or an owner answer 409 `no known leader URL` for d.
+func (s *Server) LoseLeader(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gate.leaderless = time.Now().Add(d)
+}
+
+// Conflict makes every forwarded call answer 409 `conflicting operation` for d.
+func (s *Server) Conflict(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gate.conflictUntil = time.Now().Add(d)
+}
+
+// StallHerder keeps a worker's herder thread busy for d, as joining a rebalance, a slow broker or a slow task do:
+// what needs the herder queues and is answered late, or after Config.RequestTimeout with a 500 while it stays in the
+// queue and is still carried out. Statuses and lists are answered at once. stage is what the worker says it is doing;
+// it defaults to `ensuring membership in the cluster`.
+func (s *Server) StallHerder(i int, d time.Duration, stage string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := s.worker("StallHerder", i)
+	if w == nil {
+		return
+	}
+	if stage == "" {
+		stage = "ensuring membership in the cluster"
+	}
+	herder := w.herder
+	ctx := w.ctx
+	hold := func() {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		s.mu.Lock()
+		w.stage = ""
+		s.mu.Unlock()
+		<-herder
+	}
+	w.stage, w.busy = stage, time.Now()
+	select {
+	case herder <- struct{}{}:
+		go hold()
+	default:
+		go func() {
+			select {
+			case herder <- struct{}{}:
+				hold()
+			case <-ctx.Done():
+			}
+		}()
+	}
+}
+
+// onHerder queues op on a worker's herder thread and waits for it. When the wait is over before op is, op stays queued.
+// op is called without s.mu.
+func (s *Server) onHerder(ctx context.Context, w *worker, op func() reply) reply {
+	return s.onHerderFor(ctx, w, s.cfg.RequestTimeout, op, func() reply {
+		return refuse(http.StatusInternalServerError, "Request timed out."+s.stageOf(w))
+	})
+}
+
+func (s *Server) onHerderFor(ctx context.Context, w *worker, wait time.Duration, op, late func() reply) reply {
+	s.mu.Lock()
+	herder, life, alive := w.herder, w.ctx, w.alive
+	s.mu.Unlock()
+	if !alive {
+		return reply{aborted: true}
+	}
+	done := make(chan reply, 1)
+	go func() {
+		select {
+		case herder <- struct{}{}:
+		case <-life.Done():
+			return
+		}
+		defer func() { <-herder }()
+		done <- op()
+	}()
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case r := <-done:
+		return r
+	case <-timer.C:
+		return late()
+	case <-life.Done():
+	case <-ctx.Done():
+	}
+	return reply{aborted: true}
+}
+
+// stageOf is the sentence that time-outs carry since 3.7 (KAFKA-15563).
+func (s *Server) stageOf(w *worker) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.version.atLeast(3, 7) || w.stage == "" {
+		return ""
+	}
+	return fmt.Sprintf(" The worker is currently %s, which began at %s.", w.stage, w.busy.UTC().Format("2006-01-02T15:04:05.000Z"))
+}
+
+// gated is the answer while a rebalance is pending, for the calls that it stops; s.mu is held.
+func (s *Server) gated() *reply {
+	if time.Now().Before(s.gate.pendingUntil) {
+		r := refuse(http.StatusConflict, textStale)
+		return &r
+	}
+	return nil
+}
+
+// gatedRead is the same for the GETs of a connector, which answer 500 since 3.5.
+func (s *Server) gatedRead() *reply {
+	if !time.Now().Before(s.gate.pendingUntil) {
+		return nil
+	}
+	r := refuse(http.StatusInternalServerError, textExpected)
+	if !s.version.atLeast(3, 5) {
+		r = refuse(http.StatusConflict, textStale)
+	}
+	return &r
+}
+
+// onLeader runs op on the leader's herder: here when this worker leads, else forwarded.
+func (s *Server) onLeader(rq *request, name string, op func(w *worker, name string) reply) reply {
+	r := s.onHerder(rq.http.Context(), rq.worker, func() reply {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		leader := s.leader()
+		switch {
+		case leader == nil, time.Now().Before(s.gate.leaderless):
+			return refuse(http.StatusConflict, textNoLeader)
+		case leader == rq.worker:
+			return reply{}
+		default:
+			return reply{status: -1, body: leader}
+		}
+	})
+	switch r.status {
+	case 0:
+		if r.aborted {
+			return r
+		}
+		return s.onHerder(rq.http.Context(), rq.worker, func() reply { return op(rq.worker, name) })
+	case -1:
+		leader, _ := r.body.(*worker)
+		return s.forward(rq, leader, name, op)
+	default:
+		return r
+	}
+}
+
+// forward sends a request on to the worker that can serve it, as the receiving worker's own REST client does.
+func (s *Server) forward(rq *request, to *worker, name string, op func(w *worker, name string) reply) reply {
+	s.mu.Lock()
+	alive, conflict, frozen := to.alive, time.Now().Before(s.gate.conflictUntil), to.frozen
+	s.mu.Unlock()
+	switch {
+	case conflict:
+		return refuse(http.StatusConflict, textConflict)
+	case !alive:
+		return refuse(http.StatusInternalServerError, "IO Error trying to forward REST request: java.net.UnknownHostException: "+hostOf(to))
+	}
+	if frozen != nil {
+		select {
+		case <-frozen:
+		case <-rq.http.Context().Done():
+			return reply{aborted: true}
+		}
+	}
+	name, bad := s.forwardedName(name)
+	if bad != nil {
+		return *bad
+	}
+	r := s.onHerder(rq.http.Context(), to, func() reply { return op(to, name) })
+	if r.aborted && rq.http.Context().Err() == nil {
+		return refuse(http.StatusInternalServerError, "IO Error trying to forward REST request: java.io.EOFException: HttpConnectionOverHTTP")
+	}
+	return r
+}
+
+func hostOf(w *worker) string { host, _, _ := strings.Cut(w.id(), ":"); return host }
+
+// forwardedName is what is left of a name after a worker has put it into a forward URL: UriBuilder.path takes the
+// decoded name, so a `;` begins a matrix parameter, `{x}` is a template without a value, `%41` counts as encoded
+// already, and `/` is a path separator.
+func (s *Server) forwardedName(name string) (string, *reply) {
+	if open := strings.IndexByte(name, '{'); open >= 0 {
+		if end := strings.IndexByte(name[open:], '}'); end > 0 {
+			r := refuse(http.StatusInternalServerError, fmt.Sprintf("The template variable '%s' has no value", name[open+1:open+end]))
+			return "", &r
+		}
+	}
+	name, _, _ = strings.Cut(name, ";")
+	if strings.Contains(name, "/") {
+		r := refuse(http.StatusNotFound, "HTTP 404 Not Found")
+		return "", &r
+	}
+	var b strings.Builder
+	for i := 0; i < len(name); i++ {
+		if name[i] == '%' && i+2 < len(name) {
+			if c, err := url.PathUnescape(name[i : i+3]); err == nil {
+				b.WriteString(c)
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(name[i])
+	}
+	return b.String(), nil
+}

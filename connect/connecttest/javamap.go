@@ -1,0 +1,169 @@
+package connecttest
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+	"unicode/utf16"
+)
+
+// javaMap is a java.util.Map<String, String> as Connect keeps a connector's config: insertion order, nullable values.
+// It is never changed once shared.
+type javaMap struct {
+	keys   []string
+	values map[string]*string
+}
+
+func newJavaMap() *javaMap { return &javaMap{values: map[string]*string{}} }
+
+// javaMapOf copies a Go map, sorted by key so that it is deterministic.
+func javaMapOf(m map[string]string) *javaMap {
+	out := newJavaMap()
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
+		out.put(k, m[k])
+	}
+	return out
+}
+
+func (m *javaMap) put(key, value string) { m.set(key, &value) }
+
+func (m *javaMap) set(key string, value *string) {
+	if _, ok := m.values[key]; !ok {
+		m.keys = append(m.keys, key)
+	}
+	m.values[key] = value
+}
+
+func (m *javaMap) remove(key string) {
+	if _, ok := m.values[key]; ok {
+		delete(m.values, key)
+		m.keys = slices.DeleteFunc(m.keys, func(k string) bool { return k == key })
+	}
+}
+
+// get returns "" for an absent key and for null; has tells an absent one, null a null one.
+func (m *javaMap) get(key string) string {
+	if v := m.values[key]; v != nil {
+		return *v
+	}
+	return ""
+}
+
+func (m *javaMap) has(key string) bool { _, ok := m.values[key]; return ok }
+
+func (m *javaMap) null(key string) bool { v, ok := m.values[key]; return ok && v == nil }
+
+func (m *javaMap) clone() *javaMap {
+	out := newJavaMap()
+	for _, k := range m.keys {
+		out.set(k, m.values[k])
+	}
+	return out
+}
+
+// hashed returns the map in the iteration order of a java.util.HashMap holding it: the config store keeps HashMaps, so
+// this is the order of what GET answers and of `{k=v}` in messages, while POST and PUT echo the order of the request.
+func (m *javaMap) hashed() *javaMap {
+	out := newJavaMap()
+	for _, k := range hashOrder(m.keys) {
+		out.set(k, m.values[k])
+	}
+	return out
+}
+
+func (m *javaMap) goMap() map[string]string {
+	out := make(map[string]string, len(m.keys))
+	for k, v := range m.values {
+		if v != nil {
+			out[k] = *v
+		}
+	}
+	return out
+}
+
+func (m *javaMap) equal(o *javaMap) bool {
+	if len(m.keys) != len(o.keys) {
+		return false
+	}
+	for k, v := range m.values {
+		w, ok := o.values[k]
+		if !ok || (v == nil) != (w == nil) || (v != nil && *v != *w) {
+			return false
+		}
+	}
+	return true
+}
+
+// String is AbstractMap.toString.
+func (m *javaMap) String() string {
+	var b strings.Builder
+	b.WriteByte('{')
+	for i, k := range m.keys {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(k + "=")
+		if v := m.values[k]; v != nil {
+			b.WriteString(*v)
+		} else {
+			b.WriteString("null")
+		}
+	}
+	b.WriteByte('}')
+	return b.String()
+}
+
+// MarshalJSON keeps the order of the keys.
+func (m *javaMap) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteByte('{')
+	for i, k := range m.keys {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.Write(jsonString(k))
+		b.WriteByte(':')
+		if v := m.values[k]; v != nil {
+			b.Write(jsonString(*v))
+		} else {
+			b.WriteString("null")
+		}
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+// jsonString is a JSON string without Go's HTML escapes, which Jackson does not write.
+func jsonString(s string) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(s) // a string always encodes
+	return bytes.TrimRight(b.Bytes(), "\n")
+}
+
+// hashOrder sorts keys as a HashMap of that many entries iterates: by bucket, then by arrival.
+func hashOrder(keys []string) []string {
+	size := 16
+	for len(keys)*4 > size*3 {
+		size *= 2
+	}
+	out := slices.Clone(keys)
+	slices.SortStableFunc(out, func(a, b string) int { return bucket(a, size) - bucket(b, size) })
+	return out
+}
+
+func bucket(key string, size int) int {
+	var h int32
+	for _, c := range utf16.Encode([]rune(key)) {
+		h = h*31 + int32(c)
+	}
+	u := uint32(h)                           //nolint:gosec // Java's hash is the same 32 bits
+	return int((u ^ u>>16) & uint32(size-1)) //nolint:gosec // size is a small power of two
+}
