@@ -1,0 +1,622 @@
+package recovery
+
+import (
+	"time"
+
+	"github.com/go-reconnect/reconnect/connect"
+	"github.com/go-reconnect/reconnect/connect/failure"
+)
+
+// staleFor is how long after a restart an unchanged FAILED can be an old status: behind a load balancer every request reaches another worker,
+// each with its own lag.
+const staleFor = 30 * time.Second
+
+// flappingWindow is the time in which Policy.FlappingAfter restarts are reported.
+const flappingWindow = 24 * time.Hour
+
+// maxRearms bounds how often a changed config ends a latch within Window.
+const maxRearms = 2
+
+// Action is what a Decision asks for.
+type Action string
+
+// The actions.
+const (
+	ActionNone    Action = "none"
+	ActionRestart Action = "restart"
+)
+
+// Outcome is the result of a restart.
+type Outcome string
+
+// The outcomes. A restart whose instances a rebalance started afresh has none: it was neither our success nor our relapse.
+const (
+	OutcomeNone      Outcome = ""
+	OutcomeRecovered Outcome = "recovered" // RUNNING for StableFor
+	OutcomeRelapsed  Outcome = "relapsed"  // FAILED again, or no answer within VerifyTimeout
+)
+
+// Signal is a set of things that happened in a decision and that a person may want to hear of.
+type Signal uint32
+
+// The signals.
+const (
+	SignalFailed    Signal = 1 << iota // a failure was believed
+	SignalRelapsed                     // the last restart did not help
+	SignalRecovered                    // RUNNING for StableFor after a believed failure
+	SignalExhausted                    // the budget is used up
+	SignalHeld                         // a person is needed
+	SignalRearmed                      // a changed config allows another try
+	SignalReleased                     // the latch is gone because it is healthy, or fails for another reason
+	SignalFlapping                     // many restarts in 24 h
+	SignalStuck                        // UNASSIGNED or RESTARTING for too long
+)
+
+// Has reports whether all of f are set.
+func (s Signal) Has(f Signal) bool { return s&f == f }
+
+// Decision is what to do now. The caller stores State first; only when that is done it carries out Action, and gives the answer to Settle.
+type Decision struct {
+	Connector string
+	Action    Action
+	State     State     // what to store before acting
+	Next      time.Time // when to decide again at the latest; zero means at the next poll
+	Reason    Reason
+	Signals   Signal
+	Outcome   Outcome // of the restart before this one, when it became known now
+
+	// For ActionRestart: what to restart, in ascending order; Tasks without the connector itself.
+	IncludeConnector bool
+	Tasks            []int
+	// Whole reports that Tasks and IncludeConnector are everything that is FAILED, so that one restart?includeTasks=true&onlyFailed=true does it.
+	Whole bool
+	// PerTask asks for one request per task even so.
+	PerTask bool
+	Attempt int  // its number, also State.Attempt.ID
+	Probe   bool // outside the budget
+	Left    int  // restarts left in the window after this decision; Unlimited without a bound
+}
+
+// Decide says what to do about one connector. It is pure: the same arguments give the same decision, nothing is read or written, no clock and
+// no randomness is used, and the decision shares nothing mutable with state. It allocates only when it restarts.
+//
+// Failures of a class that needs a person are held after Policy.AfterChange restarts, authentication at once; everything else has the whole
+// budget. UNASSIGNED and RESTARTING are waited for, PAUSED and STOPPED are left alone.
+func Decide(policy Policy, state State, o Observation, now time.Time) Decision {
+	p := policy.Defaults()
+	now = now.Round(0).UTC()
+	d := Decision{Connector: o.Connector, Action: ActionNone, State: state}
+	s := &d.State
+	s.age(&p, now)
+	switch {
+	case o.State == "":
+		s.phase(PhaseUnknown, ReasonNoStatus, now)
+		s.HealthySince = time.Time{}
+	case o.State == connect.StatePaused || o.State == connect.StateStopped || o.Paused > 0:
+		s.wish(&o, now)
+	case len(o.Failed) > 0:
+		d.failed(&p, &o, now)
+	case o.Moving > 0 || o.Odd > 0 || o.State != connect.StateRunning:
+		d.waiting(&p, &o, now)
+	default:
+		d.running(&p, &o, now)
+	}
+	if s.Latch != LatchNone && !s.Attempt.Pending() && s.Phase != PhaseUnknown && s.Phase != PhasePaused {
+		s.latchedPhase(now)
+	}
+	d.Reason = s.Reason
+	d.Left = p.left(s, now)
+	if d.Next.IsZero() {
+		d.Next = s.Next
+	}
+	return d
+}
+
+// age lets go of what is older than the window.
+func (s *State) age(p *Policy, now time.Time) {
+	s.Restarts = s.Restarts.after(now.Add(-max(p.Window, flappingWindow)))
+	s.Rearms = s.Rearms.after(now.Add(-p.Window))
+	if p.FlappingAfter > 0 && s.Flapping && s.Restarts.Since(now.Add(-flappingWindow)) < p.FlappingAfter {
+		s.Flapping = false
+	}
+	if s.Step > 0 && p.KeepBackoff && s.Restarts.Since(now.Add(-p.Window)) == 0 {
+		s.Step, s.Same = 0, 0
+	}
+}
+
+func (p *Policy) left(s *State, now time.Time) int {
+	switch {
+	case p.MaxRestarts < 0:
+		return 0
+	case p.MaxRestarts == Unlimited:
+		return Unlimited
+	}
+	return max(0, p.MaxRestarts-s.Restarts.Since(now.Add(-p.Window)))
+}
+
+func (s *State) phase(ph Phase, r Reason, now time.Time) {
+	if s.Phase != ph {
+		s.Phase, s.Since = ph, now
+	}
+	s.Reason = r
+}
+
+// latchedPhase shows the latch whatever the instances do: a person is still needed.
+func (s *State) latchedPhase(now time.Time) {
+	ph := PhaseHeld
+	if s.Latch == LatchExhausted {
+		ph = PhaseExhausted
+	}
+	s.phase(ph, s.LatchReason, now)
+}
+
+// wish leaves a connector alone that somebody paused or stopped. What was counted stays counted.
+func (s *State) wish(o *Observation, now time.Time) {
+	s.Bad, s.BadSince, s.HealthySince, s.WaitingSince, s.ZeroSince, s.Next = 0, time.Time{}, time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	s.Stuck = false
+	s.Attempt = Attempt{}
+	r := ReasonWish
+	if o.State != connect.StatePaused && o.State != connect.StateStopped {
+		r = ReasonWishTask
+	}
+	s.phase(PhasePaused, r, now)
+}
+
+// waiting is for a rebalance, or for a state that this version does not know.
+func (d *Decision) waiting(p *Policy, o *Observation, now time.Time) {
+	s := &d.State
+	s.HealthySince = time.Time{}
+	s.Attempt.sawMoving(o)
+	reason := ReasonRebalance
+	if o.Moving == 0 && o.State != connect.StateUnassigned && o.State != connect.StateRestarting {
+		reason = ReasonOddState
+	}
+	if d.stuck(p, now) {
+		reason = ReasonStuck
+	}
+	if s.Attempt.Pending() {
+		s.phase(PhaseVerifying, reason, now)
+		return
+	}
+	s.phase(PhaseWaiting, reason, now)
+}
+
+// stuck counts the time that something is UNASSIGNED or RESTARTING and reports the first time that it is too long.
+func (d *Decision) stuck(p *Policy, now time.Time) bool {
+	s := &d.State
+	if s.WaitingSince.IsZero() {
+		s.WaitingSince = now
+	}
+	limit := s.WaitingSince.Add(2 * p.RebalanceDelay)
+	if now.Before(limit) {
+		d.Next = limit
+		return false
+	}
+	if !s.Stuck {
+		s.Stuck = true
+		d.Signals |= SignalStuck
+	}
+	return true
+}
+
+func (a *Attempt) sawMoving(o *Observation) {
+	if !a.Pending() {
+		return
+	}
+	if o.Restarting > 0 || o.State == connect.StateRestarting {
+		a.Up = true
+	}
+	// A restart of tasks never makes a task UNASSIGNED for a poll; a rebalance does. A restart of the connector itself may.
+	if o.Unassigned > 0 && !a.Tasks.Has(ConnectorTask) || o.Placement != a.Placement {
+		a.Moved = true
+	}
+}
+
+// running is for a connector without a failure and without a rebalance.
+func (d *Decision) running(p *Policy, o *Observation, now time.Time) {
+	s := &d.State
+	s.WaitingSince, s.Stuck = time.Time{}, false
+	s.Bad, s.BadSince, s.Next, s.Unreachable = 0, time.Time{}, time.Time{}, false
+	a := &s.Attempt
+	if a.Pending() {
+		a.Up = true
+		if o.Placement != a.Placement {
+			a.Moved = true
+		}
+	}
+	if o.Tasks == 0 {
+		d.zeroTasks(p, now)
+		return
+	}
+	s.ZeroSince = time.Time{}
+	if s.HealthySince.IsZero() {
+		s.HealthySince = now
+	}
+	stable := s.HealthySince.Add(p.StableFor)
+	if now.Before(stable) && (a.Pending() || s.Latch != LatchNone || s.Down || s.Step > 0) {
+		d.Next = stable
+		s.phase(PhaseVerifying, ReasonSettling, now)
+		return
+	}
+	if !now.Before(stable) {
+		if !p.KeepBackoff {
+			s.Step = 0
+		}
+		s.Same, s.Changed, s.Grace, s.Permit = 0, 0, 0, 0
+		if a.Pending() && !a.Moved {
+			d.Outcome = OutcomeRecovered
+		}
+		s.Attempt = Attempt{}
+		if s.Latch != LatchNone {
+			s.unlatch()
+			d.Signals |= SignalReleased
+		}
+		if s.Down {
+			s.Down = false
+			d.Signals |= SignalRecovered
+		}
+	}
+	s.phase(PhaseHealthy, ReasonRunning, now)
+}
+
+// zeroTasks is neither health, because nothing works here, nor a failure, because it can be normal. It ends an episode, but resets nothing.
+func (d *Decision) zeroTasks(p *Policy, now time.Time) {
+	s := &d.State
+	a := &s.Attempt
+	s.HealthySince = time.Time{}
+	if s.ZeroSince.IsZero() {
+		s.ZeroSince = now
+	}
+	if a.Pending() && now.Before(a.At.Add(p.VerifyTimeout)) {
+		s.phase(PhaseVerifying, ReasonZeroTasks, now)
+		d.Next = a.At.Add(p.VerifyTimeout)
+		return
+	}
+	s.Attempt = Attempt{}
+	if s.Down && s.Latch == LatchNone && !now.Before(s.ZeroSince.Add(p.StableFor)) {
+		s.Down = false
+		d.Signals |= SignalRecovered
+	}
+	s.phase(PhaseHealthy, ReasonZeroTasks, now)
+}
+
+func (s *State) unlatch() {
+	s.Latch, s.LatchedAt, s.LatchReason, s.Probes, s.Next = LatchNone, time.Time{}, ReasonNone, 0, time.Time{}
+}
+
+// failed is for a connector with something FAILED that nobody paused.
+func (d *Decision) failed(p *Policy, o *Observation, now time.Time) {
+	s := &d.State
+	s.HealthySince, s.ZeroSince = time.Time{}, time.Time{}
+	if o.Moving > 0 || o.State == connect.StateUnassigned || o.State == connect.StateRestarting {
+		s.Attempt.sawMoving(o)
+		if !d.stuck(p, now) {
+			ph := PhaseWaiting
+			if s.Attempt.Pending() {
+				ph = PhaseVerifying
+			}
+			s.phase(ph, ReasonRebalance, now)
+			return
+		}
+	} else {
+		s.WaitingSince, s.Stuck = time.Time{}, false
+	}
+	lead := p.lead(s, o)
+	was := s.Fingerprint
+	s.Class, s.Advice, s.Fingerprint, s.Summary = lead.Class, lead.Advice, lead.Fingerprint, cutShared(lead.Summary)
+	if !d.answered(p, o, lead, now) {
+		return
+	}
+	s.believe(p, now)
+	if s.Bad < p.FailureThreshold {
+		s.phase(PhaseSuspect, ReasonSuspect, now)
+		return
+	}
+	if !s.Down {
+		s.Down = true
+		d.Signals |= SignalFailed
+	}
+	if s.Latch != LatchNone && !d.stillLatched(p, o, lead, was, now) {
+		s.unlatch()
+		s.Next = now.Add(p.delay(o.Connector, s.Attempts, 0))
+	}
+	d.restart(p, o, lead, now)
+}
+
+// believe counts one more observation of the failure.
+func (s *State) believe(p *Policy, now time.Time) {
+	if s.Bad == 0 {
+		s.BadSince = now
+	}
+	s.Bad = min(s.Bad+1, p.FailureThreshold)
+}
+
+// cutShared bounds a summary that did not come from Observe. The substring is shared: strings are immutable.
+func cutShared(s string) string {
+	if len(s) > MaxSummary {
+		return cut(s, MaxSummary)
+	}
+	return s
+}
+
+// needsPerson reports whether the failure is one that restarts are not spent on.
+func (p *Policy) needsPerson(s *State, f *Failed) Reason {
+	switch {
+	case f.Class == failure.ClassAuthentication:
+		if !p.RestartAuthentication && s.Permit == 0 {
+			return ReasonAuthentication
+		}
+	case f.Advice == failure.AdviceAfterChange:
+		if s.Changed >= p.AfterChange && s.Permit == 0 {
+			return ReasonNeedsPerson
+		}
+	}
+	return ReasonNone
+}
+
+// lead picks the failure that is spoken of: the first that a restart may fix, else the first.
+func (p *Policy) lead(s *State, o *Observation) *Failed {
+	for i := range o.Failed {
+		if p.needsPerson(s, &o.Failed[i]) == ReasonNone {
+			return &o.Failed[i]
+		}
+	}
+	return &o.Failed[0]
+}
+
+// answered settles whether the pending restart has its result. False means that nothing is to be done but wait.
+func (d *Decision) answered(p *Policy, o *Observation, lead *Failed, now time.Time) bool {
+	s := &d.State
+	a := &s.Attempt
+	if !a.Pending() {
+		return true
+	}
+	if o.Placement != a.Placement {
+		a.Moved = true
+	}
+	still, changed := false, false
+	for i := range o.Failed {
+		f := &o.Failed[i]
+		if a.Tasks.Has(f.Task) {
+			still = true
+			changed = changed || f.Task == a.Lead && f.Trace != a.Trace
+		}
+	}
+	deadline := a.At.Add(p.VerifyTimeout)
+	switch {
+	case !still || a.Moved && a.Up:
+		// What was restarted runs and something else failed, or a rebalance started it afresh: a new failure, and no word on our restart.
+		s.Attempt = Attempt{}
+		s.Bad, s.BadSince = 0, time.Time{}
+		return true
+	case a.Answer == AnswerFailed:
+	case !now.Before(deadline):
+	case a.Up || changed:
+		s.believe(p, now)
+		if s.Bad < p.FailureThreshold || !changed && now.Before(a.At.Add(min(staleFor, p.VerifyTimeout))) {
+			s.phase(PhaseVerifying, ReasonMaybeStale, now)
+			d.Next = deadline
+			return false
+		}
+	default:
+		s.phase(PhaseVerifying, ReasonNoAnswerYet, now)
+		d.Next = deadline
+		return false
+	}
+	d.Outcome = OutcomeRelapsed
+	d.Signals |= SignalRelapsed
+	if a.Fingerprint == lead.Fingerprint {
+		s.Same++
+	} else {
+		s.Same = 0
+	}
+	sent := a.At
+	probe := a.Probe
+	s.Attempt = Attempt{}
+	s.Bad, s.BadSince = p.FailureThreshold, now
+	s.Next = time.Time{}
+	if s.Latch == LatchExhausted && probe {
+		s.Next = now.Add(p.probeDelay(o.Connector, s.Attempts, s.Probes))
+	} else if s.Latch == LatchNone {
+		s.Next = s.after(p, o.Connector, sent, now)
+	}
+	return true
+}
+
+// after is when the next restart is due: the growing delay counts from the last one, but a fresh relapse always gets RestartDelay.
+func (s *State) after(p *Policy, connector string, sent, now time.Time) time.Time {
+	next := sent.Add(p.delay(connector, s.Attempts, s.step()))
+	if first := now.Add(p.delay(connector, s.Attempts, 0)); next.Before(first) {
+		return first
+	}
+	return next
+}
+
+// step is the exponent of the backoff. A cause that came back unchanged grows it twice as fast, unless the cause is one that only time heals:
+// an outage looks the same from its first minute to its last.
+func (s *State) step() int {
+	if s.Advice == failure.AdviceRestart || s.Advice == failure.AdviceAfterRecovery {
+		return s.Step
+	}
+	return s.Step + s.Same
+}
+
+// stillLatched reports whether the latch holds on, and ends it where a config change or another cause allows.
+func (d *Decision) stillLatched(p *Policy, o *Observation, lead *Failed, was string, now time.Time) bool {
+	s := &d.State
+	if o.ConfigHash != "" && o.ConfigHash != s.ConfigHash {
+		first := s.ConfigHash == ""
+		s.ConfigHash = o.ConfigHash
+		if !first && !p.KeepLatch && p.MaxRestarts > 0 && s.Rearms.Len() < maxRearms {
+			s.Rearms = s.Rearms.add(now, maxRearms)
+			s.Grace, s.Permit = 1, 1
+			d.Signals |= SignalRearmed
+			return false
+		}
+	}
+	if s.Latch == LatchHeld && s.LatchReason != ReasonForbidden && was != lead.Fingerprint && p.MaxRestarts > 0 && p.needsPerson(s, lead) == ReasonNone {
+		d.Signals |= SignalReleased
+		return false
+	}
+	return true
+}
+
+// restart decides on a believed failure that no restart is pending for.
+func (d *Decision) restart(p *Policy, o *Observation, lead *Failed, now time.Time) {
+	s := &d.State
+	if o.ConfigHash != "" && s.Latch == LatchNone {
+		s.ConfigHash = o.ConfigHash
+	}
+	probe := false
+	if s.Latch != LatchNone {
+		if !d.probe(p, o, lead, now) {
+			return
+		}
+		probe = true
+	} else {
+		if reason := p.needsPerson(s, lead); reason != ReasonNone {
+			d.latch(LatchHeld, reason, SignalHeld, now)
+			return
+		}
+		if p.MaxRestarts < 0 {
+			d.latch(LatchHeld, ReasonNeverRestart, SignalHeld, now)
+			return
+		}
+		if p.left(s, now) == 0 && s.Grace == 0 {
+			d.latch(LatchExhausted, ReasonBudget, SignalExhausted, now)
+			if probes(p, lead.Class) {
+				s.Next = now.Add(p.probeDelay(o.Connector, s.Attempts, 0))
+			}
+			return
+		}
+		if s.Next.IsZero() {
+			s.Next = s.BadSince.Add(p.delay(o.Connector, s.Attempts, s.step()))
+		}
+	}
+	switch o.Reach {
+	case ReachUnreachable:
+		s.Unreachable = true
+		s.phase(PhaseWaiting, ReasonOtherSideDown, now)
+		return
+	case ReachReachable:
+		if s.Unreachable {
+			s.Unreachable = false
+			s.Next = now
+		}
+	case ReachNotAsked, ReachUnknown:
+		s.Unreachable = false
+	}
+	if o.Release && s.Next.After(now) {
+		s.Next = now
+	}
+	if now.Before(s.Next) {
+		if !probe {
+			s.phase(PhaseBackoff, ReasonBackoff, now)
+		}
+		return
+	}
+	if o.Hold != ReasonNone {
+		s.phase(PhaseWaiting, o.Hold, now)
+		return
+	}
+	d.reserve(p, o, lead, probe, now)
+}
+
+func (d *Decision) latch(l Latch, r Reason, sig Signal, now time.Time) {
+	s := &d.State
+	s.Latch, s.LatchedAt, s.LatchReason, s.Probes, s.Next = l, now, r, 0, time.Time{}
+	d.Signals |= sig
+}
+
+func probes(p *Policy, c failure.Class) bool {
+	if p.ProbeEvery < 0 || p.MaxRestarts < 0 {
+		return false
+	}
+	switch c {
+	case failure.ClassConnection, failure.ClassTimeout, failure.ClassResource, failure.ClassUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// probe reports whether a probe may be tried at all; when it is due is in s.Next.
+func (d *Decision) probe(p *Policy, o *Observation, lead *Failed, now time.Time) bool {
+	s := &d.State
+	if s.Latch != LatchExhausted || !probes(p, lead.Class) || p.needsPerson(s, lead) != ReasonNone {
+		s.Next = time.Time{}
+		return false
+	}
+	if s.Next.IsZero() {
+		s.Next = now.Add(p.probeDelay(o.Connector, s.Attempts, s.Probes))
+	}
+	return true
+}
+
+// reserve writes the attempt down, so that it counts even if whoever sends it dies right after.
+func (d *Decision) reserve(p *Policy, o *Observation, lead *Failed, probe bool, now time.Time) {
+	s := &d.State
+	d.Action, d.Probe, d.PerTask = ActionRestart, probe, o.PerTask
+	set := make([]int, 0, len(o.Failed))
+	d.Whole = true
+	changed, permitted := false, false
+	for i := range o.Failed {
+		f := &o.Failed[i]
+		if p.needsPerson(s, f) != ReasonNone {
+			d.Whole = false
+			continue
+		}
+		switch {
+		case f.Class == failure.ClassAuthentication:
+			permitted = permitted || !p.RestartAuthentication
+		case f.Advice == failure.AdviceAfterChange:
+			changed = true
+			permitted = permitted || s.Changed >= p.AfterChange
+		}
+		set = append(set, f.Task)
+		if f.Task == ConnectorTask {
+			d.IncludeConnector = true
+		} else {
+			d.Tasks = append(d.Tasks, f.Task)
+		}
+	}
+	s.Attempts++
+	s.Attempt = Attempt{
+		ID: s.Attempts, At: now, Probe: probe, Tasks: newTaskSet(set), Fingerprint: lead.Fingerprint, Lead: lead.Task, Trace: lead.Trace, Placement: o.Placement,
+		Permitted: permitted, Changed: changed,
+	}
+	d.Attempt = s.Attempts
+	s.Next = time.Time{}
+	if probe {
+		s.Probes++
+		s.ProbesEver++
+	} else {
+		if p.left(s, now) == 0 {
+			s.Grace = max(0, s.Grace-1)
+			s.Attempt.Graced = true
+		}
+		s.Restarts = s.Restarts.add(now, p.keep())
+		s.Step++
+		if p.FlappingAfter > 0 && !s.Flapping && s.Restarts.Since(now.Add(-flappingWindow)) >= p.FlappingAfter {
+			s.Flapping = true
+			d.Signals |= SignalFlapping
+		}
+	}
+	if changed {
+		s.Changed++
+	}
+	if permitted {
+		s.Permit--
+	}
+	s.phase(PhaseRestarting, ReasonReserved, now)
+	d.Next = now.Add(p.VerifyTimeout)
+}
+
+// keep bounds a history: what decisions look at, never more than 10,000 entries.
+func (p *Policy) keep() int {
+	n := max(p.FlappingAfter, 64)
+	if p.MaxRestarts != Unlimited {
+		n = max(n, p.MaxRestarts+maxRearms)
+	}
+	return min(n, 10_000)
+}
