@@ -166,7 +166,7 @@ func (s *Server) postConnectors(rq *request) reply {
 	r := s.onLeader(rq, "", func(_ *worker, _ string) reply {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if r := s.checkConfig(config, true); r != nil {
+		if r := s.checkConfig(config); r != nil {
 			return *r
 		}
 		if s.connectors[name] != nil {
@@ -245,7 +245,7 @@ func (s *Server) putConfig(rq *request) reply {
 
 func (s *Server) putLocked(name string, config *javaMap) reply {
 	c := s.connectors[name]
-	if r := s.checkConfig(config, c == nil); r != nil {
+	if r := s.checkConfig(config); r != nil {
 		return *r
 	}
 	if c == nil {
@@ -277,7 +277,7 @@ func (s *Server) patchConfig(rq *request) reply {
 				config.set(k, patch.values[k])
 			}
 		}
-		return s.putLocked(name, config.hashed())
+		return s.putLocked(name, config.copied(len(c.record.config.keys)))
 	})
 }
 

@@ -5,11 +5,6 @@ import (
 	"strings"
 )
 
-// release is the Kafka version that an endpoint appeared in, or went away with.
-type release struct{ major, minor int }
-
-func (r release) before(v apiVersion) bool { return v.atLeast(r.major, r.minor) }
-
 // endpoint is one row of the REST API.
 type endpoint struct {
 	method string
@@ -25,7 +20,6 @@ type endpoint struct {
 func route(method, path string, major, minor int, call func(*Server, *request) reply) endpoint {
 	return endpoint{
 		method: method, path: strings.Split(strings.TrimPrefix(path, "/"), "/"), since: release{major, minor}, call: call,
-		entity: false,
 	}
 }
 
@@ -55,4 +49,17 @@ var endpoints = []endpoint{
 	route(http.MethodPut, "/connectors/{}/pause", 0, 10, (*Server).putPause),
 	route(http.MethodPut, "/connectors/{}/resume", 0, 10, (*Server).putResume),
 	route(http.MethodPut, "/connectors/{}/stop", 3, 5, (*Server).putStop),
+	route(http.MethodGet, "/connectors/{}/offsets", 3, 5, (*Server).getOffsets),
+	route(http.MethodPatch, "/connectors/{}/offsets", 3, 6, (*Server).patchOffsets).reads(),
+	route(http.MethodDelete, "/connectors/{}/offsets", 3, 6, (*Server).deleteOffsets),
+	route(http.MethodGet, "/connectors/{}/topics", 2, 5, (*Server).getTopics),
+	route(http.MethodPut, "/connectors/{}/topics/reset", 2, 5, (*Server).resetTopics),
+	route(http.MethodGet, "/connector-plugins", 0, 10, (*Server).listPlugins),
+	route(http.MethodGet, "/connector-plugins/{}/config", 3, 2, (*Server).getPluginConfig),
+	route(http.MethodPut, "/connector-plugins/{}/config/validate", 0, 10, (*Server).validateConfig).reads(),
+	route(http.MethodGet, "/admin/loggers", 2, 4, (*Server).listLoggers),
+	route(http.MethodGet, "/admin/loggers/{}", 2, 4, (*Server).getLogger),
+	route(http.MethodPut, "/admin/loggers/{}", 2, 4, (*Server).putLogger).reads(),
+	route(http.MethodPost, "/connectors/{}/tasks", 2, 4, (*Server).unsigned).signed(),
+	route(http.MethodPut, "/connectors/{}/fence", 3, 3, (*Server).unsigned).signed(),
 }

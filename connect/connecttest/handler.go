@@ -92,7 +92,7 @@ func (s *Server) dispatch(rq *request) reply {
 	}
 	var matched []endpoint
 	for _, e := range endpoints {
-		if e.since.before(s.version) && (e.until == nil || !e.until.before(s.version)) && rq.match(e.path) {
+		if e.since.reached(s.version) && (e.until == nil || !e.until.reached(s.version)) && rq.match(e.path) {
 			matched = append(matched, e)
 		}
 	}

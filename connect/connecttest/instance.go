@@ -152,6 +152,9 @@ func (s *Server) startTrace(p *plugin, inst *instance) string {
 	case p == nil:
 		return missingClassTrace(c.record.config.get("connector.class"))
 	case inst.index == connectorIndex:
+		if trace := nullTrace(c.record.config); trace != "" {
+			return trace
+		}
 		if p.startConnector != nil {
 			return p.startConnector(s, c.record.config)
 		}
@@ -163,7 +166,12 @@ func (s *Server) startTrace(p *plugin, inst *instance) string {
 			}
 		}
 		if p.startTask != nil {
-			return p.startTask(s, cfg)
+			if trace := p.startTask(s, cfg); trace != "" {
+				return trace
+			}
+		}
+		if p.kind == "sink" {
+			return s.dlqTrace(cfg)
 		}
 	}
 	return ""
@@ -178,6 +186,17 @@ func (s *Server) body(p *plugin, inst *instance) func(context.Context, Task) err
 	}
 	cfg := inst.connector.record.config
 	return func(ctx context.Context, _ Task) error { return p.watch(ctx, cfg) }
+}
+
+// nullTrace is how a connector fails whose config holds a JSON null.
+func nullTrace(cfg *javaMap) string {
+	for _, k := range cfg.keys {
+		if cfg.null(k) {
+			return javaTrace("java.lang.ClassCastException: Non-string value found in original settings for key "+k+": null",
+				frames("org.apache.kafka.common.config.AbstractConfig.originalsStrings(AbstractConfig.java:285)", connectorStartFrames)...)
+		}
+	}
+	return ""
 }
 
 func missingClassTrace(class string) string {

@@ -148,9 +148,30 @@ func jsonString(s string) []byte {
 	return bytes.TrimRight(b.Bytes(), "\n")
 }
 
-// hashOrder sorts keys as a HashMap of that many entries iterates: by bucket, then by arrival.
-func hashOrder(keys []string) []string {
-	size := 16
+// copied returns the map in the order of `new HashMap<>(map)`, whose table fits its size: the order of messages about a
+// config that is not stored, and of PATCH answers.
+func (m *javaMap) copied(entries int) *javaMap {
+	out := newJavaMap()
+	for _, k := range orderIn(m.keys, copyTable(entries)) {
+		out.set(k, m.values[k])
+	}
+	return out
+}
+
+// copyTable is HashMap's table for a copy of that many entries: the next power of two above n / 0.75 + 1.
+func copyTable(entries int) int {
+	size := 1
+	for float64(size) < float64(entries)/0.75+1 {
+		size *= 2
+	}
+	return size
+}
+
+// hashOrder sorts keys as a HashMap that they were put into one by one iterates.
+func hashOrder(keys []string) []string { return orderIn(keys, 16) }
+
+// orderIn sorts keys by bucket, then by arrival, in a table of at least that size, doubled while it is too full.
+func orderIn(keys []string, size int) []string {
 	for len(keys)*4 > size*3 {
 		size *= 2
 	}

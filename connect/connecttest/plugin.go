@@ -35,8 +35,8 @@ type plugin struct {
 	startConnector, startTask, buildTask func(s *Server, cfg *javaMap) string
 	// watch is the connector's own thread; a returned error is raiseError.
 	watch func(ctx context.Context, cfg *javaMap) error
-	// tasks is taskConfigs(maxTasks).
-	tasks func(cfg *javaMap, max int) []*javaMap
+	// tasks is how many task configs the connector makes of tasks.max; nil is as many.
+	tasks func(max int) int
 	// keys are the plugin's own config keys.
 	keys []configKey
 	// offsets says how the connector takes an alteration of its offsets.
@@ -69,11 +69,12 @@ func (p *plugin) taskConfigs(cfg *javaMap) []*javaMap {
 		n = 1
 	}
 	if p.tasks != nil {
-		return p.tasks(cfg, n)
+		n = p.tasks(n)
 	}
 	out := make([]*javaMap, n)
+	one := withTaskClass(cfg, p.class)
 	for i := range out {
-		out[i] = cfg
+		out[i] = one
 	}
 	return out
 }

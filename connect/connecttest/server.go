@@ -25,6 +25,11 @@ type Config struct {
 	// StatusLag is how far the copy of the config and status topics that worker i answers from is behind. Missing
 	// entries are 0.
 	StatusLag []time.Duration
+	// Brokers is how many brokers the Kafka behind the workers has: a dead letter queue with more replicas fails its task.
+	// Defaults to 3.
+	Brokers int
+	// NoTopicTracking and NoTopicReset are topic.tracking.enable=false and topic.tracking.allow.reset=false.
+	NoTopicTracking, NoTopicReset bool
 	// Settle is how long a worker takes to carry out what it was told: until the first status after a create, from
 	// RESTARTING to RUNNING, until the tasks are gone after a stop or delete. Defaults to 0: done when the call returns.
 	Settle time.Duration
@@ -68,12 +73,16 @@ type Server struct {
 	sockets      *sockets
 	timers       map[*time.Timer]struct{}
 	gate         gate
+	auth         *credentials
+	dirs         map[string]bool // the workers' imaginary disk
+	kafkaTopics  map[string]bool // nil: every topic exists that is asked for, but no dead letter queue
 }
 
 // NewServer starts a cluster without connectors. Close it when done.
 func NewServer(cfg Config) *Server {
 	s := &Server{
 		closed: make(chan struct{}), head: newView(), connectors: map[string]*connector{}, timers: map[*time.Timer]struct{}{},
+		dirs: map[string]bool{"/": true, "/tmp": true},
 	}
 	if cfg.Workers < 0 {
 		s.errs = append(s.errs, fmt.Errorf("connecttest: Config.Workers: want 1 or more, got %d", cfg.Workers))
@@ -92,6 +101,9 @@ func NewServer(cfg Config) *Server {
 func (c Config) withDefaults() Config {
 	if c.Workers < 1 {
 		c.Workers = 1
+	}
+	if c.Brokers < 1 {
+		c.Brokers = 3
 	}
 	if c.Version == "" {
 		c.Version = DefaultVersion

@@ -1,26 +1,18 @@
 package connecttest
 
-import (
-	"strconv"
-	"strings"
-)
+import "github.com/go-reconnect/reconnect/internal/kversion"
 
 // apiVersion is the Kafka version whose API the workers speak. An unknown one speaks the newest.
-type apiVersion struct{ major, minor int }
+type apiVersion struct{ v kversion.Version }
 
 func parseVersion(raw string) apiVersion {
-	parts := strings.SplitN(raw, ".", 3)
-	if len(parts) < 2 {
-		return apiVersion{}
-	}
-	major, err1 := strconv.Atoi(parts[0])
-	minor, err2 := strconv.Atoi(parts[1])
-	if err1 != nil || err2 != nil {
-		return apiVersion{}
-	}
-	return apiVersion{major, minor}
+	v, _ := kversion.Parse(raw) // false leaves it unknown
+	return apiVersion{v}
 }
 
-func (a apiVersion) atLeast(major, minor int) bool {
-	return a == apiVersion{} || a.major > major || a.major == major && a.minor >= minor
-}
+func (a apiVersion) atLeast(major, minor int) bool { return a.v.IsZero() || a.v.AtLeast(major, minor) }
+
+// release is the Kafka version that something appeared in, or went away with.
+type release struct{ major, minor int }
+
+func (r release) reached(v apiVersion) bool { return v.atLeast(r.major, r.minor) }
