@@ -1,0 +1,410 @@
+package dlq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/go-reconnect/reconnect/internal/kwire"
+)
+
+// worker reads one partition of the dead letter queue during one generation.
+type worker struct {
+	run       *run
+	gen       *kafka.Generation
+	partition int
+	position  int64
+	end       int64
+}
+
+// chunk is a piece of a partition whose outcomes are decided and become true together.
+type chunk struct {
+	chunkResult
+	outs   []outRecord
+	places []outPlace // of outs, for what the brokers refuse
+	parked []Parked
+}
+
+type outPlace struct {
+	parked  Parked // what to park when the broker refuses the record
+	outcome Outcome
+}
+
+// chunkResult is what a chunk adds to the report once it is committed.
+type chunkResult struct {
+	from, to   int64
+	read       int64
+	outcomes   map[Outcome]int64
+	reasons    map[string]int64
+	maybeTwice int64
+}
+
+func (c *chunkResult) count(o Outcome, reason string) {
+	if c.outcomes == nil {
+		c.outcomes = map[Outcome]int64{}
+	}
+	c.read++
+	c.outcomes[o]++
+	if reason != "" {
+		if c.reasons == nil {
+			c.reasons = map[string]int64{}
+		}
+		c.reasons[reason]++
+	}
+}
+
+// written is how many records a chunk put somewhere.
+func (c *chunkResult) written() int64 {
+	return c.outcomes[OutcomeRepublished] + c.outcomes[OutcomeParked] + c.outcomes[OutcomeDeferred]
+}
+
+// errGenerationLost says that a commit was refused because the group moved on: the partition belongs to another generation.
+var errGenerationLost = errors.New("the group has moved on to another generation")
+
+// work reads from the committed offset to the end and reports whether it got there. An error stops the run; a lost
+// generation is none.
+func (w *worker) work(ctx context.Context, committed int64) (done bool, err error) {
+	w.begin(committed)
+	for w.position < w.end {
+		if ctx.Err() != nil {
+			return false, nil
+		}
+		release, err := w.run.inFlight.take(ctx)
+		if err != nil {
+			return false, nil //nolint:nilerr // the context ended; why is known to the run
+		}
+		err = w.page(ctx)
+		release()
+		switch {
+		case err == nil:
+		case errors.Is(err, errGenerationLost):
+			w.run.cfg.Logger.LogAttrs(ctx, logInfo, "generation lost before a commit", logInt("partition", w.partition), logOffset(w.position))
+			return false, nil
+		case ctx.Err() != nil && (errors.Is(err, context.Cause(ctx)) || errors.Is(err, ctx.Err())):
+			return false, nil
+		default:
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// begin finds the position and what retention has taken before it.
+func (w *worker) begin(committed int64) {
+	n := w.run
+	first := n.begins[w.partition]
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.settle(w.partition, committed, true)
+	w.position = max(committed, first)
+	p := n.parts[w.partition]
+	if p == nil {
+		start := w.position
+		if committed >= 0 && committed < first {
+			start = committed
+		}
+		p = &PartitionReport{Partition: w.partition, Start: start, End: w.end}
+		if committed >= 0 && committed < first {
+			p.Expired = min(first, w.end) - min(committed, w.end)
+		}
+		n.parts[w.partition] = p
+	}
+	p.Position = max(p.Position, w.position)
+}
+
+// page fetches once and works through what came.
+func (w *worker) page(ctx context.Context) error {
+	page, err := w.fetch(ctx)
+	if err != nil {
+		return err
+	}
+	c := &chunk{chunkResult: chunkResult{from: w.position, to: w.position}}
+	for i := range page.Records {
+		m := &page.Records[i]
+		if m.Offset >= w.end || ctx.Err() != nil {
+			break
+		}
+		if err := w.decide(ctx, m, c); err != nil {
+			// What was decided before is still written and committed.
+			return errors.Join(err, w.flush(ctx, c))
+		}
+		c.to = m.Offset + 1
+		if len(c.outs)+len(c.parked) >= w.run.cfg.ChunkRecords || c.read >= int64(w.run.cfg.ChunkRecords) {
+			if err := w.flush(ctx, c); err != nil {
+				return err
+			}
+			c = &chunk{chunkResult: chunkResult{from: w.position, to: w.position}}
+		}
+	}
+	if ctx.Err() == nil {
+		c.to = min(page.Next, w.end)
+	}
+	return w.flush(ctx, c)
+}
+
+// fetch reads at the position. It comes back with something new, or with a position behind a gap.
+func (w *worker) fetch(ctx context.Context) (kwire.Page, error) {
+	n := w.run
+	q := kwire.FetchRequest{Topic: n.cfg.Topic, Partition: w.partition, Offset: w.position, MaxBytes: n.inFlight.page, MaxWait: 500 * time.Millisecond}
+	var empty int
+	for {
+		var page kwire.Page
+		err := kwire.Retry(ctx, n.cfg.RetryTimeout, func(ctx context.Context) error {
+			attempt, cancel := context.WithTimeout(ctx, fetchTimeout)
+			defer cancel()
+			var err error
+			page, err = kwire.Fetch(attempt, n.client, q)
+			return err //nolint:wrapcheck // wrapped below
+		})
+		switch {
+		case errors.Is(err, kafka.OffsetOutOfRange):
+			if err := w.expire(ctx); err != nil {
+				return page, err
+			}
+			q.Offset = w.position
+			if w.position >= w.end {
+				return kwire.Page{Next: w.position}, nil
+			}
+			continue
+		case err != nil:
+			return page, n.explain(fmt.Sprintf("read %s-%d@%d", n.cfg.Topic, w.partition, w.position), err)
+		case page.Next > w.position:
+			return page, nil
+		case page.HasBatch: // the tail of a compacted batch
+			page.Next, err = kwire.SkipGap(ctx, n.client, q, page.Batch, w.end)
+			if err != nil {
+				return page, n.explain(fmt.Sprintf("read %s-%d@%d", n.cfg.Topic, w.partition, w.position), err)
+			}
+			return page, nil
+		case page.Throttled:
+			empty = 0
+		}
+		// A broker that holds records sends them. One that says, again and again, that the log goes on to the end and that
+		// there is nothing in it has lost the rest of it to compaction.
+		if empty++; empty > 8 && page.Stable >= w.end {
+			n.cfg.Logger.LogAttrs(ctx, logWarn, "nothing left before the end", logInt("partition", w.partition), logOffset(w.position))
+			page.Next = w.end
+			return page, nil
+		}
+		if ctx.Err() != nil {
+			return page, context.Cause(ctx)
+		}
+	}
+}
+
+// fetchTimeout bounds one fetch; a broker that is paused answers nothing at all.
+const fetchTimeout = 30 * time.Second
+
+// expire moves the position to what retention has left.
+func (w *worker) expire(ctx context.Context) error {
+	n := w.run
+	begins, _, err := n.listOffsets(ctx, len(n.begins), kafka.FirstOffset, kafka.ReadUncommitted)
+	if err != nil {
+		return err
+	}
+	first := begins[w.partition]
+	if first <= w.position {
+		return fmt.Errorf("dlq: %s-%d has no offset %d any more: the topic was truncated or created anew during the run", n.cfg.Topic, w.partition, w.position)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	p := n.parts[w.partition]
+	p.Expired += min(first, w.end) - w.position
+	w.position = min(first, w.end)
+	p.Position = max(p.Position, w.position)
+	return nil
+}
+
+// decide asks the handler about one record and adds the outcome to the chunk.
+func (w *worker) decide(ctx context.Context, m *kafka.Message, c *chunk) error {
+	n := w.run
+	f, sets, err := parse(m.Headers)
+	rec := Record{Message: *m, Failure: f, Sets: sets, Err: err}
+	rec.Attempt = max(n.retryCount(m.Headers), sets-1, 0)
+	now := time.Now()
+	if due, ok := notBefore(m.Headers); ok && due.After(now) {
+		w.deferAgain(c, &rec, m.Headers)
+		return nil
+	}
+	rec.Out = kafka.Message{Topic: n.cfg.Target.topic, Partition: f.Partition, Key: m.Key, Value: m.Value, Headers: n.ownHeaders(m.Headers)}
+	if n.cfg.Target.origin {
+		rec.Out.Topic = f.Topic
+	}
+	d, err := n.cfg.Handler(ctx, &rec)
+	if err != nil {
+		return fmt.Errorf("dlq: handler: record %s-%d@%d: %w", m.Topic, m.Partition, m.Offset, err)
+	}
+	switch d.kind {
+	case decideSkip:
+		c.count(OutcomeSkipped, d.reason)
+	case decideRetryAfter:
+		if reason, over := n.overBudget(rec.Attempt); over {
+			w.park(c, &rec, m, reason)
+			return nil
+		}
+		headers := n.withRetry(without(m.Headers, n.cfg.RetryCountHeader, n.cfg.RetryTimestampHeader, HeaderNotBefore), &rec, now)
+		headers = append(headers, kafka.Header{Key: HeaderNotBefore, Value: decimalBytes(now.Add(d.delay).UnixMilli())})
+		w.deferAgain(c, &rec, headers)
+	case decideRepublish:
+		return w.republish(ctx, c, &rec, m, now)
+	case decidePark:
+		w.park(c, &rec, m, d.reason)
+	}
+	return nil
+}
+
+// republish checks where a record goes and queues it, or parks it with the reason why not.
+func (w *worker) republish(ctx context.Context, c *chunk, rec *Record, m *kafka.Message, now time.Time) error {
+	n := w.run
+	topic := rec.Out.Topic
+	if reason, over := n.overBudget(rec.Attempt); over {
+		w.park(c, rec, m, reason)
+		return nil
+	}
+	switch {
+	case topic == "":
+		w.park(c, rec, m, "origin unknown: no error context")
+		return nil
+	case checkTopicName("", topic) != nil:
+		w.park(c, rec, m, "origin is no topic name")
+		return nil
+	case topic == n.cfg.Topic && n.cfg.Target.origin && topic == rec.Failure.Topic:
+		w.park(c, rec, m, "origin is the dead letter queue itself")
+		return nil
+	case topic == n.cfg.Topic:
+		return fmt.Errorf("dlq: handler: record %s-%d@%d: Out.Topic is the dead letter queue itself; RetryAfter puts a record back", m.Topic, m.Partition, m.Offset)
+	}
+	partition, err := n.partitionFor(ctx, topic, rec.Out.Partition, rec.Out.Key)
+	switch {
+	case errors.Is(err, errNoTopic):
+		w.park(c, rec, m, "target topic "+topic+" does not exist")
+		return nil
+	case err != nil:
+		return err
+	}
+	if n.cfg.Target.origin {
+		if err := n.checkOthers(ctx, topic, rec.Failure.Connector); err != nil {
+			return err
+		}
+	}
+	o := outRecord{topic: topic, partition: partition}
+	o.record.Key, o.record.Value = rec.Out.Key, rec.Out.Value
+	o.record.Headers = n.withRetry(rec.Out.Headers, rec, now)
+	switch {
+	case !rec.Out.Time.IsZero():
+		o.record.Timestamp = rec.Out.Time.UnixMilli()
+	default:
+		o.record.Timestamp = n.timestamp(*m, now)
+	}
+	c.outs = append(c.outs, o)
+	c.places = append(c.places, outPlace{parked: n.parked(rec, m, ""), outcome: OutcomeRepublished})
+	return nil
+}
+
+func (w *worker) park(c *chunk, rec *Record, m *kafka.Message, reason string) {
+	if reason == "" {
+		reason = "parked by the handler"
+	}
+	c.parked = append(c.parked, w.run.parked(rec, m, reason))
+	c.count(OutcomeParked, reason)
+}
+
+// deferAgain puts the record on the dead letter queue again, in its partition.
+func (w *worker) deferAgain(c *chunk, rec *Record, headers []kafka.Header) {
+	m := &rec.Message
+	o := outRecord{topic: m.Topic, partition: m.Partition}
+	o.record.Timestamp = w.run.timestamp(*m, time.Now())
+	o.record.Key, o.record.Value, o.record.Headers = m.Key, m.Value, withOriginalTime(headers, *m)
+	c.outs = append(c.outs, o)
+	c.places = append(c.places, outPlace{parked: w.run.parked(rec, m, ""), outcome: OutcomeDeferred})
+}
+
+// flush makes the outcomes of a chunk true, then commits it. It goes on for a while after ctx has ended: a batch that was
+// sent must not stay in doubt, and the commit belongs to it.
+func (w *worker) flush(ctx context.Context, c *chunk) error {
+	if c.to <= c.from {
+		return nil
+	}
+	n := w.run
+	flushCtx, cancel := graceful(ctx, n.cfg.ShutdownTimeout)
+	defer cancel()
+	if err := n.parkAll(flushCtx, c.parked); err != nil {
+		return err
+	}
+	refused, twice, err := n.produceCounting(flushCtx, c.outs)
+	if err != nil {
+		n.doubtful(len(c.parked) + len(c.outs))
+		return fmt.Errorf("dlq: republish: %w", err)
+	}
+	c.maybeTwice += twice
+	var late []Parked
+	for i := range c.places {
+		reason, bad := refused[i]
+		if !bad {
+			c.count(c.places[i].outcome, "")
+			continue
+		}
+		p := c.places[i].parked
+		p.Reason = reason
+		late = append(late, p)
+		c.count(OutcomeParked, reason)
+	}
+	if err := n.parkAll(flushCtx, late); err != nil {
+		n.doubtful(len(c.parked) + len(c.outs) - len(late))
+		return err
+	}
+	if err := w.commit(flushCtx, c); err != nil {
+		n.mu.Lock()
+		n.unsure[w.partition] = c.chunkResult
+		n.mu.Unlock()
+		return err
+	}
+	w.position = c.to
+	n.committedChunk(w.partition, c.chunkResult)
+	return nil
+}
+
+// commit stores the position under the generation, so that a member that was thrown out cannot rewind the group.
+func (w *worker) commit(ctx context.Context, c *chunk) error {
+	n := w.run
+	err := kwire.Retry(ctx, n.cfg.RetryTimeout, func(ctx context.Context) error {
+		attempt, cancel := context.WithTimeout(ctx, fetchTimeout)
+		defer cancel()
+		res, err := n.client.OffsetCommit(attempt, &kafka.OffsetCommitRequest{
+			GroupID: n.cfg.Group, GenerationID: int(w.gen.ID), MemberID: w.gen.MemberID,
+			Topics: map[string][]kafka.OffsetCommit{n.cfg.Topic: {{Partition: w.partition, Offset: c.to}}},
+		})
+		if err != nil {
+			return err //nolint:wrapcheck // wrapped below
+		}
+		for _, p := range res.Topics[n.cfg.Topic] {
+			if p.Error != nil {
+				return p.Error
+			}
+		}
+		return nil
+	})
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, kafka.IllegalGeneration), errors.Is(err, kafka.UnknownMemberId), errors.Is(err, kafka.RebalanceInProgress), errors.Is(err, kafka.FencedInstanceID):
+		return fmt.Errorf("%w: %w", errGenerationLost, err)
+	}
+	return n.explain(fmt.Sprintf("commit %s-%d@%d", n.cfg.Topic, w.partition, c.to), err)
+}
+
+// graceful is ctx living on for d after its end.
+func graceful(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	out, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		t := time.AfterFunc(d, func() { cancel(context.Cause(ctx)) })
+		context.AfterFunc(out, func() { t.Stop() })
+	})
+	return out, func() {
+		stop()
+		cancel(nil)
+	}
+}
