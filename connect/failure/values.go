@@ -1,0 +1,211 @@
+package failure
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/go-reconnect/reconnect/internal/redact"
+)
+
+// Messages carry data: the row that failed, the SQL with its parameters, the text that would not parse. The table says
+// after which words a value begins and what ends it.
+var valueMarkers = []struct {
+	after string // in lower case
+	until string // what ends the value and stays; empty for the end of the line
+}{
+	{"batch entry ", " was aborted"},
+	{"failing row contains (", "\n"},
+	{")=(", ")"},
+	{"duplicate entry '", "' for key"},
+	{"duplicate key value is (", ")"},
+	{"dup key: {", "}"},
+	{"dup key: ", ""},
+	{"string value: '", "' for column"},
+	{"value: '", "'"},
+	{"value: \"", "\""},
+	{"value: {", ""},
+	{"value '", "'"},
+	{"value \"", "\""},
+	{"value [", "]"},
+	{"value (", ")"},
+	{"value=", ""},
+	{"truncated value: ", ""},
+	{"the value ", " "},
+	{"input string: \"", "\""},
+	{"input string: ", ""},
+	{"unparseable date: \"", "\""},
+	{"unparseable number: \"", "\""},
+	{"text '", "' could not"},
+	{"unrecognized token '", "'"},
+	{"but found '", "'"},
+	{"but was '", "'"},
+	{"out of range: \"", "\""},
+	{"input syntax for type integer: \"", "\""},
+	{"input syntax for type bigint: \"", "\""},
+	{"input syntax for type numeric: \"", "\""},
+	{"input syntax for type double precision: \"", "\""},
+	{"input syntax for type uuid: \"", "\""},
+	{"input syntax for type json", ""},
+	{"input syntax for type timestamp: \"", "\""},
+	{"input syntax for type date: \"", "\""},
+	{"input value for enum ", ""},
+	{"payload : ", ", error message"},
+	{"payload: ", ", url"},
+	{"payload=", ""},
+	{"response content : ", ""},
+	{"response content: ", ""},
+	{"response body: ", ""},
+	{"request body: ", ""},
+	{"body: ", ""},
+	{"body=", ""},
+	{"details={", "}"},
+	{"full response is ", ""},
+	{"first element: ", ""},
+	{"with id '", "'"},
+	{"'s value: '", "'"},
+	{"union field for data: ", ""},
+	{"union datum: ", ""},
+	{"sql [", "]"},
+	{"sql: ", ""},
+	{"sql = ", ""},
+	{"query: ", ""},
+	{"statement: ", ""},
+	{"statement [", "]"},
+	{"values (", ""},
+	{"values(", ""},
+	{"parameters: ", ""},
+	{"parameters [", "]"},
+	{"record: ", ""},
+	{"record [", "]"},
+	{"record value: ", ""},
+	{"record key: ", ""},
+	{"document: ", ""},
+	{"document {", "}"},
+	{"row: ", ""},
+	{"row [", "]"},
+	{"rows: ", ""},
+	{"data: ", ""},
+	{"struct{", "}"},
+	{"java.util.date:", " to"},
+	{"no enum constant for value ", ""},
+	{"convert '", "'"},
+	{"converting '", "'"},
+	{"cannot convert '", "'"},
+	{"cannot parse '", "'"},
+	{"could not parse '", "'"},
+	{"could not be converted: ", ""},
+	{"malformed json: ", ""},
+	{"string '", "'"},
+	{"datum ", " "},
+}
+
+var markers = sync.OnceValue(func() *automaton {
+	literals := make([]string, len(valueMarkers))
+	for i, m := range valueMarkers {
+		literals[i] = m.after
+	}
+	a, ok := newAutomaton(literals)
+	if !ok {
+		return &automaton{accept: 1, next: make([]uint16, 32), shift: 5}
+	}
+	return a
+})
+
+// redactInto appends the message to dst with its values replaced and its length bounded, and reports whether that
+// changed anything.
+func redactInto(dst []byte, m string) (out []byte, changed bool) {
+	a := markers()
+	limit := len(dst) + maxText
+	state, from := uint16(0), 0
+	for i := 0; i < len(m); i++ {
+		if len(dst)+i-from > limit {
+			break
+		}
+		state = a.next[uint(state)<<a.shift|uint(a.symbol[m[i]])]
+		if state < a.accept {
+			continue
+		}
+		id := a.out[state-a.accept][0] // the longest comes first
+		end := valueEnd(m, i+1, valueMarkers[id].until, id == 0)
+		if end == i+1 || strings.HasPrefix(m[i+1:], redact.Mask) {
+			continue
+		}
+		dst = append(dst, m[from:i+1]...)
+		dst = append(dst, redact.Mask...)
+		changed = true
+		from, i, state = end, end-1, 0
+	}
+	dst = append(dst, m[from:]...)
+	if len(dst) > limit {
+		cut := limit
+		for cut > limit-utf8.UTFMax && !utf8.RuneStart(dst[cut]) {
+			cut--
+		}
+		dst = append(dst[:cut], "..."...)
+		changed = true
+	}
+	return dst, changed
+}
+
+// valueEnd returns where the value that begins at from ends.
+func valueEnd(m string, from int, until string, last bool) int {
+	if until == "" || until == "\n" {
+		if i := strings.IndexByte(m[from:], '\n'); i >= 0 {
+			return from + i
+		}
+		return len(m)
+	}
+	rest := m[from:]
+	i := -1
+	switch {
+	case last:
+		i = strings.LastIndex(rest, until)
+	case len(until) == 1:
+		i = strings.Index(rest, until)
+	default:
+		i = indexFold(rest[:min(len(rest), 1<<16)], until)
+	}
+	if i < 0 {
+		return valueEnd(m, from, "", false)
+	}
+	return from + i
+}
+
+// indexFold is strings.Index without regard to case; needle is in lower case.
+func indexFold(s, needle string) int {
+	for i := 0; i+len(needle) <= len(s); i++ {
+		if fold(s[i]) == needle[0] && strings.EqualFold(s[i:i+len(needle)], needle) {
+			return i
+		}
+	}
+	return -1
+}
+
+// secretless cuts passwords, tokens and the like out of a text that may hold them.
+func secretless(s string) string {
+	return redact.Text(s)
+}
+
+// clean makes a name fit for one line: no control characters, bounded.
+func clean(s string, limit int) string {
+	bad := strings.IndexFunc(s, func(r rune) bool {
+		return r < ' ' || r == 0x7f || r == utf8.RuneError || r >= 0x80 && r < 0xa0 || r == 0x2028 || r == 0x2029
+	}) >= 0
+	if !bad && len(s) <= limit {
+		return s
+	}
+	var b bytes.Buffer
+	for _, r := range s {
+		if b.Len() >= limit {
+			b.WriteString("...")
+			break
+		}
+		if r < ' ' || r == 0x7f || r == utf8.RuneError || r >= 0x80 && r < 0xa0 || r == 0x2028 || r == 0x2029 {
+			r = ' '
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
