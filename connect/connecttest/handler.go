@@ -71,7 +71,14 @@ func (s *Server) serve(wk *worker, out http.ResponseWriter, r *http.Request) {
 	}
 	query, _ := url.ParseQuery(r.URL.RawQuery) // what cannot be parsed is left out
 	rq := &request{http: r, worker: wk, query: query, body: body}
-	s.dispatch(rq).write(w, r.Method == http.MethodHead)
+	answer := s.dispatch(rq)
+	s.mu.Lock()
+	lose := s.lose
+	s.mu.Unlock()
+	if lose != nil && lose(r) {
+		panic(http.ErrAbortHandler)
+	}
+	answer.write(w, r.Method == http.MethodHead)
 }
 
 // dispatch is Jetty and Jersey: it finds the resource method and calls it.

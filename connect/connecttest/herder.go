@@ -63,13 +63,8 @@ func (s *Server) StallHerder(i int, d time.Duration, stage string) {
 	}
 	herder := w.herder
 	ctx := w.ctx
-	hold := func() {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-		}
+	stall := func() {
+		hold(ctx, d)
 		s.mu.Lock()
 		w.stage = ""
 		s.mu.Unlock()
@@ -78,12 +73,12 @@ func (s *Server) StallHerder(i int, d time.Duration, stage string) {
 	w.stage, w.busy = stage, time.Now()
 	select {
 	case herder <- struct{}{}:
-		go hold()
+		go stall()
 	default:
 		go func() {
 			select {
 			case herder <- struct{}{}:
-				hold()
+				stall()
 			case <-ctx.Done():
 			}
 		}()

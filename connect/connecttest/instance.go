@@ -63,6 +63,27 @@ func (i *instance) ended() bool {
 	}
 }
 
+// place puts an instance where it is assigned, in the place of what was there.
+func (s *Server) place(c *connector, inst *instance) {
+	s.unplace(c, inst.index)
+	c.instances[inst.index] = inst
+	*s.workers[inst.worker].load(inst.index)++
+}
+
+func (s *Server) unplace(c *connector, index int) {
+	if inst := c.instances[index]; inst != nil {
+		delete(c.instances, index)
+		*s.workers[inst.worker].load(index)--
+	}
+}
+
+// move assigns an instance to another worker; it still has to start there.
+func (s *Server) move(inst *instance, to int) {
+	*s.workers[inst.worker].load(inst.index)--
+	inst.worker = to
+	*s.workers[to].load(inst.index)++
+}
+
 // setStatus writes an instance's status.
 func (s *Server) setStatus(inst *instance, state connect.State, trace string) {
 	rec := statusRecord{state: state, worker: s.workers[inst.worker].id(), trace: trace}
@@ -76,7 +97,7 @@ func (s *Server) setStatus(inst *instance, state connect.State, trace string) {
 func (s *Server) start(c *connector, index, worker int, trace string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	inst := &instance{connector: c, index: index, worker: worker, live: true, cancel: cancel, done: make(chan struct{})}
-	c.instances[index] = inst
+	s.place(c, inst)
 	c.attempts[index]++
 	switch {
 	case c.record.target == targetStopped:
@@ -90,7 +111,7 @@ func (s *Server) start(c *connector, index, worker int, trace string) {
 	}
 	delay := time.Duration(0)
 	if index != connectorIndex {
-		delay = c.slow
+		delay = max(c.slow, s.startDelay(c.name))
 	}
 	if delay > 0 {
 		inst.waiting = true
@@ -111,6 +132,9 @@ func (s *Server) begin(ctx context.Context, inst *instance, trace string) {
 	p := s.connectorPlugin(c.record.config.get("connector.class"))
 	if trace == "" {
 		trace = s.startTrace(p, inst)
+	}
+	if trace == "" {
+		trace = s.met(inst)
 	}
 	if trace != "" {
 		inst.live = false
@@ -205,7 +229,7 @@ func missingClassTrace(class string) string {
 
 // startConnector starts the connector instance and, when it comes up, its tasks.
 func (s *Server) startConnector(c *connector, trace string) {
-	worker := s.assign(true)
+	worker := s.assign(connectorIndex)
 	if old := c.instances[connectorIndex]; old != nil && s.workers[old.worker].alive {
 		worker = old.worker
 	}
@@ -252,7 +276,7 @@ func (s *Server) replaceTasks(c *connector, configs []*javaMap) {
 				if c.instances[inst.index] == inst {
 					workers[inst.index] = inst.worker
 					if inst.index >= len(configs) {
-						delete(c.instances, inst.index)
+						s.unplace(c, inst.index)
 						s.publishStatusTombstone(c.name, inst.index)
 					}
 				}
@@ -260,7 +284,7 @@ func (s *Server) replaceTasks(c *connector, configs []*javaMap) {
 			for i := range configs {
 				worker, ok := workers[i]
 				if !ok || !s.workers[worker].alive {
-					worker = s.assign(false)
+					worker = s.assign(i)
 				}
 				s.start(c, i, worker, "")
 			}

@@ -175,8 +175,19 @@ func orderIn(keys []string, size int) []string {
 	for len(keys)*4 > size*3 {
 		size *= 2
 	}
-	out := slices.Clone(keys)
-	slices.SortStableFunc(out, func(a, b string) int { return bucket(a, size) - bucket(b, size) })
+	type entry struct {
+		key    string
+		bucket int
+	}
+	entries := make([]entry, len(keys))
+	for i, k := range keys {
+		entries[i] = entry{k, bucket(k, size)}
+	}
+	slices.SortStableFunc(entries, func(a, b entry) int { return a.bucket - b.bucket })
+	out := make([]string, len(keys))
+	for i, e := range entries {
+		out[i] = e.key
+	}
 	return out
 }
 

@@ -65,8 +65,10 @@ func (s *Server) remove(c *connector) {
 	s.publishDelete(c.name)
 	var all []*instance
 	for _, index := range c.indexes() {
-		c.instances[index].stop()
-		all = append(all, c.instances[index])
+		inst := c.instances[index]
+		inst.stop()
+		all = append(all, inst)
+		s.unplace(c, index)
 	}
 	s.whenStopped(all, func() {
 		s.after(s.cfg.Settle, func() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -106,24 +107,24 @@ func (s *Server) RegisterPlugin(class, typ string, run func(ctx context.Context,
 }
 
 func (s *Server) addPlugin(p *plugin) {
-	for i, q := range s.plugins {
-		if q.class == p.class && q.kind == p.kind {
-			s.plugins[i] = p
-			return
+	at := slices.IndexFunc(s.plugins, func(q *plugin) bool { return q.class == p.class && q.kind == p.kind })
+	if at >= 0 {
+		s.plugins[at] = p
+	} else {
+		s.plugins = append(s.plugins, p)
+	}
+	if !p.connector() {
+		return
+	}
+	for _, name := range []string{p.class, p.simpleName(), p.alias()} {
+		if q := s.classes[name]; q == nil || q.class == p.class || name == p.class {
+			s.classes[name] = p
 		}
 	}
-	s.plugins = append(s.plugins, p)
 }
 
 // connectorPlugin finds a connector class by its full name, simple name or alias.
-func (s *Server) connectorPlugin(class string) *plugin {
-	for _, p := range s.plugins {
-		if p.connector() && p.matches(class) {
-			return p
-		}
-	}
-	return nil
-}
+func (s *Server) connectorPlugin(class string) *plugin { return s.classes[class] }
 
 // callBody runs a task body and hands every way out to end, as a trace; "" is a nil return.
 func callBody(ctx context.Context, run func(context.Context, Task) error, t Task, end func(trace string)) {

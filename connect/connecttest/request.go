@@ -53,6 +53,14 @@ func (s *Server) Intercept(f func(w http.ResponseWriter, r *http.Request) (handl
 	s.interceptors = append(s.interceptors, f)
 }
 
+// LoseAnswers makes the requests that match reach the worker and be carried out, and the connection break before the
+// answer: what a client must take for unknown. nil ends it.
+func (s *Server) LoseAnswers(match func(*http.Request) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lose = match
+}
+
 // request is a request on its way through a worker.
 type request struct {
 	http   *http.Request

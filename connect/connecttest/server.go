@@ -38,6 +38,9 @@ type Config struct {
 	// RebalanceDelay is how long a lost worker's connectors and tasks are then kept for it:
 	// scheduled.rebalance.max.delay.ms. Defaults to 5 min; negative is none.
 	RebalanceDelay time.Duration
+	// WorkerStartup is how long a worker that StartWorker starts answers every path with Jetty's 404 page before its API is
+	// there. Defaults to 0; a real one takes some seconds.
+	WorkerStartup time.Duration
 	// RequestTimeout is how long a request waits for a herder. Defaults to 90 s, which a real worker does not let you change.
 	RequestTimeout time.Duration
 	// ShutdownTimeout is how long a worker waits for a task body to return: task.shutdown.graceful.timeout.ms. Defaults to 5 s.
@@ -63,6 +66,9 @@ type Server struct {
 	head         *view // the config and status topics themselves
 	connectors   map[string]*connector
 	plugins      []*plugin
+	classes      map[string]*plugin // connectors by class, simple name and alias
+	scenarios    []*running
+	lose         func(*http.Request) bool
 	statusDelay  time.Duration
 	onRestart    func(string, int) string
 	interceptors []func(http.ResponseWriter, *http.Request) bool
@@ -82,7 +88,7 @@ type Server struct {
 func NewServer(cfg Config) *Server {
 	s := &Server{
 		closed: make(chan struct{}), head: newView(), connectors: map[string]*connector{}, timers: map[*time.Timer]struct{}{},
-		dirs: map[string]bool{"/": true, "/tmp": true},
+		classes: map[string]*plugin{}, dirs: map[string]bool{"/": true, "/tmp": true},
 	}
 	if cfg.Workers < 0 {
 		s.errs = append(s.errs, fmt.Errorf("connecttest: Config.Workers: want 1 or more, got %d", cfg.Workers))

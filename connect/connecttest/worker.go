@@ -25,6 +25,8 @@ type worker struct {
 	cancel   context.CancelFunc
 	frozen   chan struct{} // closed when it thaws; nil when it runs
 	loggers  *loggers
+
+	connectors, tasks int // how many it is assigned
 }
 
 func newWorker(i int, lag time.Duration) *worker {
@@ -115,8 +117,32 @@ func (s *Server) StopWorker(i int) {
 	s.after(s.cfg.RebalanceDelay, func() { s.reassign(w, life) })
 }
 
+// FreezeWorker stops a worker's process without ending it, as docker pause or a long garbage collection do: requests to
+// it hang until ThawWorker, or until the client gives up. What it runs shows no change.
+func (s *Server) FreezeWorker(i int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if w := s.worker("FreezeWorker", i); w != nil && w.frozen == nil {
+		w.frozen = make(chan struct{})
+	}
+}
+
+// ThawWorker lets a frozen worker go on; the requests that waited are answered now.
+func (s *Server) ThawWorker(i int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if w := s.worker("ThawWorker", i); w != nil && w.frozen != nil {
+		close(w.frozen)
+		w.frozen = nil
+	}
+}
+
 func (s *Server) takeDown(w *worker) {
 	w.die()
+	if w.frozen != nil {
+		close(w.frozen)
+		w.frozen = nil
+	}
 	if s.sockets != nil {
 		s.sockets.down(w.index)
 	}
@@ -135,6 +161,15 @@ func (s *Server) StartWorker(i int) {
 	w.view = newView()
 	w.view.reread(s.head)
 	w.loggers = newLoggers()
+	if s.cfg.WorkerStartup > 0 {
+		w.starting = true
+		life := w.life
+		s.after(s.cfg.WorkerStartup, func() {
+			if w.life == life {
+				w.starting = false
+			}
+		})
+	}
 	if s.sockets != nil {
 		if err := s.sockets.up(s, w.index); err != nil {
 			s.misuse("StartWorker(%d): %v", i, err)
@@ -187,7 +222,7 @@ func (s *Server) reassign(w *worker, life int) {
 	}
 	lost := s.instancesOn(w.index)
 	for _, inst := range lost {
-		inst.worker = s.assign(inst.index == connectorIndex)
+		s.move(inst, s.assign(inst.index))
 	}
 	s.startAfresh(lost)
 }
@@ -207,19 +242,19 @@ func (s *Server) startAfresh(instances []*instance) {
 	}
 }
 
-// assign picks the live worker with the fewest connectors or tasks; the first worker when all are dead.
-func (s *Server) assign(connector bool) int {
-	load := make([]int, len(s.workers))
-	for _, c := range s.connectors {
-		for index, inst := range c.instances {
-			if (index == connectorIndex) == connector {
-				load[inst.worker]++
-			}
-		}
+// load counts the connectors or the tasks of a worker, whichever an instance index is.
+func (w *worker) load(index int) *int {
+	if index == connectorIndex {
+		return &w.connectors
 	}
+	return &w.tasks
+}
+
+// assign picks the live worker with the fewest connectors or tasks; the first worker when all are dead.
+func (s *Server) assign(index int) int {
 	best := -1
 	for _, w := range s.workers {
-		if w.alive && (best < 0 || load[w.index] < load[best]) {
+		if w.alive && (best < 0 || *w.load(index) < *s.workers[best].load(index)) {
 			best = w.index
 		}
 	}
@@ -228,33 +263,31 @@ func (s *Server) assign(connector bool) int {
 
 // balance moves connectors and tasks to workers that have fewer, as the rebalance after a join does.
 func (s *Server) balance() {
-	for _, connector := range []bool{true, false} {
+	for _, kind := range []int{connectorIndex, 0} {
 		for {
-			load := make([][]*instance, len(s.workers))
 			low, high := -1, -1
 			for _, w := range s.workers {
 				if !w.alive {
 					continue
 				}
-				for _, inst := range s.instancesOn(w.index) {
-					if (inst.index == connectorIndex) == connector {
-						load[w.index] = append(load[w.index], inst)
-					}
-				}
-				if low < 0 || len(load[w.index]) < len(load[low]) {
+				if low < 0 || *w.load(kind) < *s.workers[low].load(kind) {
 					low = w.index
 				}
-				if high < 0 || len(load[w.index]) > len(load[high]) {
+				if high < 0 || *w.load(kind) > *s.workers[high].load(kind) {
 					high = w.index
 				}
 			}
-			if low < 0 || len(load[high])-len(load[low]) < 2 {
+			if low < 0 || *s.workers[high].load(kind)-*s.workers[low].load(kind) < 2 {
 				break
 			}
-			inst := load[high][len(load[high])-1]
-			inst.stop()
-			inst.worker = low
-			s.startAfresh([]*instance{inst})
+			for _, inst := range slices.Backward(s.instancesOn(high)) {
+				if (inst.index == connectorIndex) == (kind == connectorIndex) {
+					inst.stop()
+					s.move(inst, low)
+					s.startAfresh([]*instance{inst})
+					break
+				}
+			}
 		}
 	}
 }
