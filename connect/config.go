@@ -111,7 +111,9 @@ func (p ConfigPatch) redacted() map[string]string {
 func (p ConfigPatch) String() string { return redactedText("", p.redacted(), false) }
 
 // GoString returns the redacted patch.
-func (p ConfigPatch) GoString() string { return redactedText("connect.ConfigPatch", p.redacted(), true) }
+func (p ConfigPatch) GoString() string {
+	return redactedText("connect.ConfigPatch", p.redacted(), true)
+}
 
 // Format prints the redacted patch under every verb.
 func (p ConfigPatch) Format(f fmt.State, verb rune) { formatText(f, verb, p.String(), p.GoString()) }
@@ -248,20 +250,6 @@ func diff(have Config, nulls []string, want Config) Diff {
 		out = append(out, d)
 	}
 	return out
-}
-
-// checkConfig refuses what Connect would refuse only after some work, or what would destroy a secret, before any request.
-func checkConfig(name string, cfg Config) error {
-	if len(cfg) == 0 {
-		return inputError(ErrInvalidConfig, "the configuration of %q is empty", name)
-	}
-	if cfg["connector.class"] == "" {
-		return inputError(ErrInvalidConfig, "the configuration of %q has no connector.class", name)
-	}
-	if n, ok := cfg["name"]; ok && strings.TrimSpace(n) != strings.TrimSpace(name) {
-		return inputError(ErrInvalidConfig, "the configuration's name %q is not the connector's name %q", n, name)
-	}
-	return checkMasks(name, cfg)
 }
 
 // checkMasks refuses to write a mask over a secret.

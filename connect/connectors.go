@@ -89,11 +89,18 @@ func (c *Client) ListConnectors(ctx context.Context) ([]string, error) {
 // the client then reads the connector, and returns it without an error if it has the configuration that was sent.
 // ErrAlreadyExists, ErrInvalidConfig (also for an unknown class, which is a 500 up to Kafka 4.0), ErrRebalancing.
 func (c *Client) CreateConnector(ctx context.Context, r CreateRequest) (*Connector, error) {
+	if err := checkMasks(r.Name, r.Config); err != nil {
+		return nil, err
+	}
+	return c.create(ctx, r)
+}
+
+func (c *Client) create(ctx context.Context, r CreateRequest) (*Connector, error) {
 	if err := checkName("connector name", r.Name); err != nil {
 		return nil, err
 	}
-	if err := checkConfig(r.Name, r.Config); err != nil {
-		return nil, err
+	if r.Config == nil {
+		r.Config = Config{}
 	}
 	switch r.InitialState {
 	case "":
@@ -244,11 +251,18 @@ func (c *Client) GetConfig(ctx context.Context, name string) (Config, error) {
 //
 // PUT /connectors/{connector}/config, every version. Carried out by the leader. Never sent again after an answer that leaves the outcome open. ErrInvalidConfig.
 func (c *Client) PutConfig(ctx context.Context, name string, cfg Config) (conn *Connector, created bool, err error) {
+	if err := checkMasks(name, cfg); err != nil {
+		return nil, false, err
+	}
+	return c.put(ctx, name, cfg)
+}
+
+func (c *Client) put(ctx context.Context, name string, cfg Config) (conn *Connector, created bool, err error) {
 	if err := checkName("connector name", name); err != nil {
 		return nil, false, err
 	}
-	if err := checkConfig(name, cfg); err != nil {
-		return nil, false, err
+	if cfg == nil {
+		cfg = Config{}
 	}
 	body, err := json.Marshal(cfg)
 	if err != nil {
@@ -275,8 +289,8 @@ func (c *Client) PatchConfig(ctx context.Context, name string, p ConfigPatch) (*
 	if err := checkName("connector name", name); err != nil {
 		return nil, err
 	}
-	if len(p) == 0 {
-		return nil, inputError(ErrInvalidConfig, "the patch of %q is empty", name)
+	if p == nil {
+		p = ConfigPatch{}
 	}
 	set := make(map[string]string, len(p))
 	for k, v := range p {

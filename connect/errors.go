@@ -166,7 +166,9 @@ var (
 
 type attemptTimeoutError struct{}
 
-func (attemptTimeoutError) Error() string   { return "no answer within the time of one attempt (WithTimeout)" }
+func (attemptTimeoutError) Error() string {
+	return "no answer within the time of one attempt (WithTimeout)"
+}
 func (attemptTimeoutError) Timeout() bool   { return true }
 func (attemptTimeoutError) Temporary() bool { return true }
 func (attemptTimeoutError) Is(target error) bool {

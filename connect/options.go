@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"strings"
 	"time"
-
 )
 
 // Option configures a [Client]. An option that is nil or has a bad argument makes NewClient fail.

@@ -478,4 +478,3 @@ func (b *attemptBody) Close() error {
 	})
 	return err
 }
-
