@@ -88,6 +88,9 @@ func Decide(policy Policy, state State, o Observation, now time.Time) Decision {
 	d := Decision{Connector: o.Connector, Action: ActionNone, State: state}
 	s := &d.State
 	s.age(&p, now)
+	if o.State != "" {
+		s.Gone, s.GoneAt = 0, time.Time{}
+	}
 	switch {
 	case o.State == "":
 		s.phase(PhaseUnknown, ReasonNoStatus, now)

@@ -53,3 +53,22 @@ func Settle(policy Policy, state State, decision Decision, answer Answer, now ti
 	}
 	return s
 }
+
+// Acknowledge is what a person's "I have looked at it" does to a state: the latch ends, the window and the backoff are empty, and one restart is
+// allowed even where the class would hold it. A restart whose result is open stays open. It is pure, like Decide.
+func Acknowledge(state State, now time.Time) State {
+	s := state
+	now = now.Round(0).UTC()
+	s.unlatch()
+	s.Restarts, s.Rearms = "", ""
+	s.Step, s.Same, s.Changed, s.Grace, s.Permit = 0, 0, 0, 0, 1
+	s.Flapping, s.Stuck = false, false
+	s.ConfigHash = ""
+	switch s.Phase {
+	case PhaseHeld, PhaseExhausted, PhaseBackoff:
+		s.Next = now
+		s.phase(PhaseBackoff, ReasonAcknowledged, now)
+	default:
+	}
+	return s
+}

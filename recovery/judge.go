@@ -1,0 +1,371 @@
+package recovery
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/go-reconnect/reconnect/connect"
+)
+
+// minRequeue keeps a pass that is due at once from becoming a busy loop.
+const minRequeue = time.Second
+
+// due is a connector whose restart is due.
+type due struct {
+	name string
+	rec  *record
+	o    Observation
+	p    Policy
+	d    Decision
+}
+
+// judge decides for everything that was seen, and acts.
+func (s *Supervisor) judge(ctx context.Context, l *look) (Result, error) {
+	now := l.started
+	res := Result{Connectors: len(l.well) + len(l.unwell), RequeueAfter: s.cfg.Interval}
+	s.settleWell(l)
+	var errs []error
+	var ready []due
+	next := now.Add(s.cfg.Interval)
+	for _, name := range sortedKeys(l.unwell) {
+		o := l.unwell[name]
+		rec := s.ensure(name)
+		p, ok := s.policyFor(ctx, name, rec, now)
+		if !ok {
+			continue
+		}
+		o.Hold = s.hold(name, now)
+		s.readConfig(ctx, name, rec, &o, now)
+		d := Decide(p, rec.detail.state, o, now)
+		if d.Action == ActionRestart {
+			ready = append(ready, due{name, rec, o, p, d})
+			continue
+		}
+		errs = append(errs, s.apply(ctx, name, rec, &o, d, now))
+		if at := d.Next; !at.IsZero() && at.After(now) && at.Before(next) {
+			next = at
+		}
+	}
+	errs = append(errs, s.absent(ctx, l, now))
+	restarted, refused, err := s.restart(ctx, ready)
+	errs = append(errs, err)
+	res.Restarted, res.Refused = restarted, refused
+	res.Unhealthy = s.tidy(l)
+	res.RequeueAfter = max(minRequeue, next.Sub(s.now()))
+	return res, errors.Join(errs...)
+}
+
+func sortedKeys(m map[string]Observation) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, cmp.Compare[string])
+	return keys
+}
+
+// settleWell writes down those with nothing to decide.
+func (s *Supervisor) settleWell(l *look) {
+	s.view.Lock()
+	defer s.view.Unlock()
+	for name, sn := range l.well {
+		rec := s.records[name]
+		if rec == nil {
+			rec = &record{}
+			s.records[name] = rec
+		}
+		rec.seen = sn
+	}
+}
+
+func (s *Supervisor) ensure(name string) *record {
+	s.view.Lock()
+	defer s.view.Unlock()
+	rec := s.records[name]
+	if rec == nil {
+		rec = &record{}
+		s.records[name] = rec
+	}
+	if rec.detail == nil {
+		rec.detail = &detail{}
+	}
+	return rec
+}
+
+// policyFor holds a connector whose own policy is invalid, and says so once.
+func (s *Supervisor) policyFor(ctx context.Context, name string, rec *record, now time.Time) (Policy, bool) {
+	if s.cfg.PolicyFor == nil {
+		return s.cfg.Policy, true
+	}
+	p, ok := s.cfg.PolicyFor(name)
+	if !ok {
+		return s.cfg.Policy, true
+	}
+	if err := p.Validate(); err != nil {
+		if !rec.detail.badPolicy {
+			rec.detail.badPolicy = true
+			e := s.event(EventHeld, name, rec, now)
+			e.Message, e.Error = "the connector's own policy is invalid: it is not restarted", err.Error()
+			s.emit(ctx, e)
+		}
+		return Policy{}, false
+	}
+	rec.detail.badPolicy = false
+	return p.Defaults(), true
+}
+
+func (s *Supervisor) hold(name string, now time.Time) Reason {
+	switch {
+	case s.cfg.ObserveOnly:
+		return ReasonObserveOnly
+	case s.cfg.Maintenance != nil && s.cfg.Maintenance(name, now):
+		return ReasonMaintenance
+	}
+	return ReasonNone
+}
+
+// apply makes a decision that asks for nothing the connector's state, and tells of it.
+func (s *Supervisor) apply(ctx context.Context, name string, rec *record, o *Observation, d Decision, now time.Time) error {
+	told := rec.detail.held
+	err := s.save(ctx, name, rec.detail, d.State)
+	s.note(rec, o, d)
+	s.signals(ctx, name, rec, d, now)
+	if d.State.Phase == PhaseWaiting && d.Reason == ReasonObserveOnly && told != ReasonObserveOnly {
+		e := s.event(EventWouldRestart, name, rec, now)
+		s.emit(ctx, e)
+	}
+	rec.detail.held = ReasonNone
+	if d.State.Phase == PhaseWaiting {
+		rec.detail.held = d.Reason
+	}
+	return err
+}
+
+// note keeps what the status page shows.
+func (s *Supervisor) note(rec *record, o *Observation, d Decision) {
+	s.view.Lock()
+	defer s.view.Unlock()
+	rec.seen = o.seen()
+	rec.detail.failed = o.Failed
+	rec.detail.left = d.Left
+	if d.Outcome != OutcomeNone {
+		rec.detail.outcome = d.Outcome
+		if d.Outcome == OutcomeRecovered {
+			s.stats.Recovered++
+		} else {
+			s.stats.Relapsed++
+		}
+	}
+}
+
+// signals turns what happened into events.
+func (s *Supervisor) signals(ctx context.Context, name string, rec *record, d Decision, now time.Time) {
+	for _, row := range [...]struct {
+		sig  Signal
+		kind EventKind
+	}{
+		{SignalStuck, EventStuck},
+		{SignalFailed, EventFailed},
+		{SignalRelapsed, EventRelapsed},
+		{SignalRearmed, EventRearmed},
+		{SignalReleased, EventReleased},
+		{SignalExhausted, EventExhausted},
+		{SignalHeld, EventHeld},
+		{SignalFlapping, EventFlapping},
+		{SignalRecovered, EventRecovered},
+	} {
+		if !d.Signals.Has(row.sig) {
+			continue
+		}
+		e := s.event(row.kind, name, rec, now)
+		e.Outcome = d.Outcome
+		s.emit(ctx, e)
+		s.view.Lock()
+		switch row.sig {
+		case SignalExhausted:
+			s.stats.Exhausted++
+		case SignalHeld:
+			s.stats.Held++
+		default:
+		}
+		s.view.Unlock()
+	}
+}
+
+// restart sends what is due, a few at a time. Each connector is looked at once more right before: a queue can be long, and a person quick.
+func (s *Supervisor) restart(ctx context.Context, ready []due) (restarted, refused int, err error) {
+	var mu sync.Mutex
+	var errs []error
+	var g errgroup.Group
+	g.SetLimit(s.cfg.Guard.MaxConcurrent)
+	for _, r := range ready {
+		g.Go(func() error {
+			answer, err := s.one(ctx, r)
+			mu.Lock()
+			defer mu.Unlock()
+			switch answer {
+			case AnswerRefused, AnswerForbidden:
+				refused++
+			case AnswerAccepted, AnswerFailed, AnswerUnknown:
+				restarted++
+			default:
+			}
+			errs = append(errs, err)
+			return nil
+		})
+	}
+	_ = g.Wait() // the functions collect their own errors
+	return restarted, refused, errors.Join(errs...)
+}
+
+// one looks again, reserves, sends and settles. An empty answer means that nothing was sent.
+func (s *Supervisor) one(ctx context.Context, r due) (Answer, error) {
+	st, err := s.c.GetStatus(ctx, r.name)
+	if err != nil {
+		return "", fmt.Errorf("recovery: %s: looking again before the restart: %w", r.name, err)
+	}
+	if st == nil {
+		return "", fmt.Errorf("recovery: %s: looking again before the restart: no status", r.name)
+	}
+	now := s.now()
+	o := Observe(*st, s.cfg.Diagnose)
+	o.Connector, o.ConfigHash, o.Reach, o.Hold, o.Release, o.PerTask = r.name, r.o.ConfigHash, r.o.Reach, r.o.Hold, r.o.Release, s.perTask
+	d := Decide(r.p, r.rec.detail.state, o, now)
+	if d.Action != ActionRestart {
+		return "", s.apply(ctx, r.name, r.rec, &o, d, now)
+	}
+	if err := s.reserve(ctx, r.name, r.rec.detail, d.State); err != nil {
+		return "", fmt.Errorf("recovery: %s: reserving the restart, which was not sent: %w", r.name, err)
+	}
+	s.note(r.rec, &o, d)
+	s.signals(ctx, r.name, r.rec, d, now)
+	actx, cancel := context.WithTimeout(ctx, s.cfg.RequestTimeout)
+	plan, answer, aerr := act(actx, s.c, d)
+	cancel()
+	// What was reserved is settled even when ctx has ended meanwhile: a refusal that is not written down costs a restart.
+	sctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	now = s.now()
+	serr := s.save(sctx, r.name, r.rec.detail, Settle(r.p, r.rec.detail.state, d, answer, now))
+	s.view.Lock()
+	r.rec.detail.last = now
+	s.stats.count(answer, d.Probe)
+	s.view.Unlock()
+	e := s.event(EventRestart, r.name, r.rec, now)
+	e.Attempt, e.Probe, e.Answer, e.Tasks, e.ConnectorFailed, e.Error = d.Attempt, d.Probe, answer, d.Tasks, d.IncludeConnector, redacted(aerr)
+	e.Message = restartMessage(r.name, d, answer)
+	e.Planned = planned(plan)
+	s.emit(sctx, e)
+	return answer, serr
+}
+
+func planned(plan *connect.RestartPlan) []int {
+	if plan == nil {
+		return nil
+	}
+	var out []int
+	for _, t := range plan.Tasks {
+		out = append(out, t.Task)
+	}
+	return out
+}
+
+// absent follows connectors that are remembered and were not listed. Absence is not deletion: only Connect's own 404 in two passes is.
+func (s *Supervisor) absent(ctx context.Context, l *look, now time.Time) error {
+	var errs []error
+	for _, name := range s.names() {
+		if l.has(name) {
+			continue
+		}
+		rec := s.record(name)
+		if rec.detail == nil {
+			s.drop(name)
+			continue
+		}
+		if !s.cfg.watched(name) {
+			continue
+		}
+		st := rec.detail.state
+		if !st.GoneAt.IsZero() {
+			if now.Sub(st.GoneAt) >= max(s.cfg.Policy.Window, flappingWindow) {
+				errs = append(errs, s.erase(ctx, name, rec.detail))
+			}
+			continue
+		}
+		_, err := s.c.GetStatus(ctx, name)
+		var ce *connect.Error
+		if !errors.As(err, &ce) || !errors.Is(err, connect.ErrNotFound) || ce.Code != 404 {
+			st.Gone = 0
+		} else {
+			st.Gone++
+		}
+		st.phase(PhaseUnknown, ReasonNoStatus, now)
+		st.HealthySince = time.Time{}
+		if st.Gone >= 2 {
+			st.GoneAt, st.Attempt, st.Bad, st.BadSince, st.WaitingSince = now, Attempt{}, 0, time.Time{}, time.Time{}
+			st.Down = false
+		}
+		errs = append(errs, s.save(ctx, name, rec.detail, st))
+		s.view.Lock()
+		rec.seen, rec.detail.failed = seen{}, nil
+		s.view.Unlock()
+		if st.Gone >= 2 {
+			e := s.event(EventGone, name, rec, now)
+			s.emit(ctx, e)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Supervisor) drop(name string) {
+	s.view.Lock()
+	defer s.view.Unlock()
+	delete(s.records, name)
+}
+
+// tidy forgets the details of connectors that are well again, and counts the rest.
+func (s *Supervisor) tidy(l *look) (unhealthy int) {
+	s.view.Lock()
+	defer s.view.Unlock()
+	phases := map[Phase]int{}
+	for name, rec := range s.records {
+		if rec.detail != nil && rec.detail.version == 0 && rec.detail.state.Empty() && !rec.detail.dirty {
+			if o, ok := l.unwell[name]; ok && o.well() && rec.detail.state.ZeroSince.IsZero() {
+				rec.detail = nil
+			}
+		}
+		ph := PhaseHealthy
+		if rec.detail != nil {
+			if !rec.detail.state.GoneAt.IsZero() {
+				continue
+			}
+			ph = rec.detail.state.Phase
+		}
+		phases[ph]++
+		if ph != PhaseHealthy && ph != PhasePaused {
+			unhealthy++
+		}
+	}
+	s.stats.Phases = phases
+	s.stats.Connectors = len(l.well) + len(l.unwell)
+	return unhealthy
+}
+
+func leadOf(failed []Failed, fingerprint string) (Failed, bool) {
+	for _, f := range failed {
+		if f.Fingerprint == fingerprint {
+			return f, true
+		}
+	}
+	if len(failed) > 0 {
+		return failed[0], true
+	}
+	return Failed{}, false
+}

@@ -1,0 +1,275 @@
+package recovery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// ErrRunning is returned by a second Run.
+var ErrRunning = errors.New("recovery: the supervisor runs already")
+
+// maxPause is the longest time between two tries of something that fails.
+const maxPause = 5 * time.Minute
+
+// Supervisor watches the connectors of one Connect cluster and restarts what a restart can fix. It is safe for concurrent use.
+type Supervisor struct {
+	c   Connect
+	cfg Config
+
+	pass    chan struct{} // holds one token: whoever has it makes a pass
+	wake    chan struct{}
+	running atomic.Bool
+
+	// Only the pass touches these.
+	loaded   bool
+	sweep    sweepMemory
+	perTask  bool
+	storeBad bool
+	badSweep bool
+	blind    bool
+	failures int        // sweeps in a row
+	guard    sync.Mutex // loaded and storeBad, which concurrent restarts touch
+	emitting sync.Mutex
+	view     sync.RWMutex
+	records  map[string]*record
+	stats    Stats
+}
+
+// record is what is known of one connector. It is small for a healthy one: detail is nil when there is nothing to remember.
+type record struct {
+	seen   seen
+	detail *detail
+}
+
+// seen is the last look at a connector, without its failures.
+type seen struct {
+	typ     typeCode
+	state   stateCode
+	tasks   int32
+	running int32
+}
+
+// detail is kept for connectors with something FAILED or something to remember.
+type detail struct {
+	state     State
+	version   Version
+	dirty     bool // not stored as it is
+	failed    []Failed
+	left      int
+	last      time.Time // last restart sent, probes included
+	outcome   Outcome
+	cfgAt     time.Time // when the config was last read
+	badPolicy bool
+	held      Reason // told of this hold
+}
+
+// Result is what one pass did.
+type Result struct {
+	Connectors   int           // watched
+	Unhealthy    int           // with something FAILED, or not yet believed to be well
+	Restarted    int           // requests that Connect took, or may have
+	Refused      int           // requests that it definitely did not
+	RequeueAfter time.Duration // when the next pass is due
+}
+
+// New returns a Supervisor. It sends nothing before Run or Reconcile. The error names the field that is wrong.
+func New(c Connect, cfg Config) (*Supervisor, error) {
+	if c == nil {
+		return nil, errors.New("recovery: New: the Connect client is nil")
+	}
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Supervisor{c: c, cfg: cfg, pass: make(chan struct{}, 1), wake: make(chan struct{}, 1), records: map[string]*record{}, perTask: cfg.PerTask}
+	s.stats.Phases = map[Phase]int{}
+	return s, nil
+}
+
+// Run makes passes until ctx ends, and returns nil then. It returns an error only for what no later pass can mend: a state of a newer version, or
+// a store of another cluster. A second Run while one runs is ErrRunning. It fits errgroup.Group.Go, suture and manager.RunnableFunc.
+func (s *Supervisor) Run(ctx context.Context) error {
+	if !s.running.CompareAndSwap(false, true) {
+		return ErrRunning
+	}
+	defer s.running.Store(false)
+	if s.cfg.Elector == nil {
+		return s.loop(ctx)
+	}
+	pause := time.Second
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := s.cfg.Elector.Lead(ctx, func(ctx context.Context) error {
+			if err := s.forget(ctx); err != nil {
+				return nil //nolint:nilerr // the lead was lost before anything was done
+			}
+			return s.loop(ctx)
+		})
+		if permanent(err) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			s.cfg.Logger.WarnContext(ctx, "no lead", "err", err)
+		}
+		if time.Since(began) > maxPause {
+			pause = time.Second
+		}
+		wait(ctx, pause, nil)
+		pause = min(2*pause, maxPause)
+	}
+	return nil
+}
+
+// forget makes the next pass read the store again: another supervisor may have led in between.
+func (s *Supervisor) forget(ctx context.Context) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.unlock()
+	s.loaded = false
+	return nil
+}
+
+func (s *Supervisor) loop(ctx context.Context) error {
+	for {
+		res, err := s.Reconcile(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case permanent(err):
+			return err
+		case errors.Is(err, ErrNotLeader) && s.cfg.Elector != nil:
+			return err
+		case err != nil:
+			s.cfg.Logger.WarnContext(ctx, "pass failed", "err", err)
+		}
+		wait(ctx, res.RequeueAfter, s.wake)
+		if ctx.Err() != nil {
+			return nil
+		}
+	}
+}
+
+func permanent(err error) bool {
+	return errors.Is(err, ErrCluster) || errors.Is(err, ErrSchema)
+}
+
+func wait(ctx context.Context, d time.Duration, wake <-chan struct{}) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	case <-wake:
+	}
+}
+
+func (s *Supervisor) lock(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case s.pass <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *Supervisor) unlock() { <-s.pass }
+
+// Reconcile makes one pass: it reads every status, decides for each connector, restarts what is due and records the answers. Passes exclude each
+// other, also those of Run. Result.RequeueAfter says when the next one is due, also beside an error; an error means that nothing, or not
+// everything, was observed, and is no reason to stop. Cron jobs and controllers call it.
+func (s *Supervisor) Reconcile(ctx context.Context) (Result, error) {
+	res := Result{RequeueAfter: s.cfg.Interval}
+	if err := s.lock(ctx); err != nil {
+		return res, err
+	}
+	defer s.unlock()
+	if err := s.load(ctx); err != nil {
+		return res, err
+	}
+	found, err := s.look(ctx)
+	if err != nil {
+		s.failures++
+		res.RequeueAfter = min(s.cfg.Interval<<min(s.failures-1, 10), max(maxPause, s.cfg.Interval))
+		if !s.blind {
+			res.RequeueAfter = s.cfg.Interval
+		}
+		s.sweepFailed(ctx, err)
+		return res, err
+	}
+	s.sweepWorked()
+	return s.judge(ctx, found)
+}
+
+// Acknowledge says that a person has looked: the connector's latch ends, its window and backoff are empty, and one restart is allowed even for a
+// class that is held. It is an error if the connector is not known.
+func (s *Supervisor) Acknowledge(ctx context.Context, name string) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.unlock()
+	if err := s.load(ctx); err != nil {
+		return err
+	}
+	rec := s.record(name)
+	if rec == nil {
+		return fmt.Errorf("recovery: acknowledge %q: no such connector is known", name)
+	}
+	return s.acknowledge(ctx, name, rec)
+}
+
+// AcknowledgeFingerprint acknowledges every connector whose latest failure has this fingerprint, such as after a password was changed behind a
+// ${file:...} reference, where no config changes. It is an error if there is none.
+func (s *Supervisor) AcknowledgeFingerprint(ctx context.Context, fingerprint string) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.unlock()
+	if err := s.load(ctx); err != nil {
+		return err
+	}
+	var errs []error
+	n := 0
+	for _, name := range s.names() {
+		rec := s.record(name)
+		if rec.detail == nil || !rec.detail.state.Down || fingerprint == "" || rec.detail.state.Fingerprint != fingerprint {
+			continue
+		}
+		n++
+		errs = append(errs, s.acknowledge(ctx, name, rec))
+	}
+	if n == 0 {
+		return fmt.Errorf("recovery: acknowledge fingerprint %q: no connector fails with it", fingerprint)
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Supervisor) acknowledge(ctx context.Context, name string, rec *record) error {
+	if rec.detail == nil {
+		return nil
+	}
+	now := s.now()
+	next := Acknowledge(rec.detail.state, now)
+	if err := s.save(ctx, name, rec.detail, next); err != nil {
+		return fmt.Errorf("recovery: acknowledge %q: %w", name, err)
+	}
+	e := s.event(EventAcknowledged, name, rec, now)
+	s.emit(ctx, e)
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+func (s *Supervisor) now() time.Time { return time.Now().Round(0).UTC() }
