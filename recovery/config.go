@@ -15,7 +15,6 @@ import (
 const (
 	DefaultInterval       = 30 * time.Second
 	DefaultRequestTimeout = 2 * time.Minute
-	DefaultMaxConcurrent  = 4
 )
 
 // Config configures a Supervisor. Its zero value is usable: every connector is watched with the default Policy and what is remembered lives in memory.
@@ -73,12 +72,6 @@ type Config struct {
 // NotifyOptions tunes how people are told. (Filled in with the notifiers.)
 type NotifyOptions struct{}
 
-// Guard bounds restarts in the whole cluster.
-type Guard struct {
-	// MaxConcurrent is how many restart requests are in flight at once. Defaults to 4.
-	MaxConcurrent int
-}
-
 // Notifier tells somebody. An error is retried.
 type Notifier interface {
 	Notify(ctx context.Context, e Event) error
@@ -103,8 +96,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.RequestTimeout < 0 {
 		errs = append(errs, fmt.Errorf("recovery: Config.RequestTimeout is %v: use a positive duration, or zero for %v", c.RequestTimeout, DefaultRequestTimeout))
 	}
-	if c.Guard.MaxConcurrent < 0 {
-		errs = append(errs, fmt.Errorf("recovery: Config.Guard.MaxConcurrent is %d: use 1 or more, or zero for %d", c.Guard.MaxConcurrent, DefaultMaxConcurrent))
+	guard, err := c.Guard.withDefaults()
+	if err != nil {
+		errs = append(errs, err)
 	}
 	if err := c.Policy.Validate(); err != nil {
 		errs = append(errs, err)
@@ -134,7 +128,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.Interval = orDuration(c.Interval, DefaultInterval)
 	c.RequestTimeout = orDuration(c.RequestTimeout, DefaultRequestTimeout)
-	c.Guard.MaxConcurrent = orInt(c.Guard.MaxConcurrent, DefaultMaxConcurrent)
+	c.Guard = guard
 	c.Policy = c.Policy.Defaults()
 	if c.Store == nil {
 		c.Store = NewMemoryStore()

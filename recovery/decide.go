@@ -50,6 +50,7 @@ const (
 	SignalReleased                     // the latch is gone because it is healthy, or fails for another reason
 	SignalFlapping                     // many restarts in 24 h
 	SignalStuck                        // UNASSIGNED or RESTARTING for too long
+	SignalZeroTasks                    // RUNNING with zero tasks for twice RebalanceDelay
 )
 
 // Has reports whether all of f are set.
@@ -115,8 +116,23 @@ func Decide(policy Policy, state State, o Observation, now time.Time) Decision {
 	return d
 }
 
-// age lets go of what is older than the window.
+// age lets go of what is older than the window, and of times that only a clock that was wrong can have written: no mistake may hold a connector for good.
 func (s *State) age(p *Policy, now time.Time) {
+	if s.Attempt.At.After(now) {
+		s.Attempt.At = now
+	}
+	if s.HealthySince.After(now) {
+		s.HealthySince = now
+	}
+	if s.WaitingSince.After(now) {
+		s.WaitingSince = now
+	}
+	if s.BadSince.After(now) {
+		s.BadSince = now
+	}
+	if latest := now.Add(2 * max(p.MaxDelay, p.ProbeMax)); s.Next.After(latest) {
+		s.Next = latest
+	}
 	s.Restarts = s.Restarts.after(now.Add(-max(p.Window, flappingWindow)))
 	s.Rearms = s.Rearms.after(now.Add(-p.Window))
 	if p.FlappingAfter > 0 && s.Flapping && s.Restarts.Since(now.Add(-flappingWindow)) < p.FlappingAfter {
@@ -231,7 +247,7 @@ func (d *Decision) running(p *Policy, o *Observation, now time.Time) {
 		d.zeroTasks(p, now)
 		return
 	}
-	s.ZeroSince = time.Time{}
+	s.ZeroSince, s.ZeroTold = time.Time{}, false
 	if s.HealthySince.IsZero() {
 		s.HealthySince = now
 	}
@@ -270,6 +286,10 @@ func (d *Decision) zeroTasks(p *Policy, now time.Time) {
 	if s.ZeroSince.IsZero() {
 		s.ZeroSince = now
 	}
+	if !s.ZeroTold && !now.Before(s.ZeroSince.Add(2*p.RebalanceDelay)) {
+		s.ZeroTold = true
+		d.Signals |= SignalZeroTasks
+	}
 	if a.Pending() && now.Before(a.At.Add(p.VerifyTimeout)) {
 		s.phase(PhaseVerifying, ReasonZeroTasks, now)
 		d.Next = a.At.Add(p.VerifyTimeout)
@@ -306,6 +326,10 @@ func (d *Decision) failed(p *Policy, o *Observation, now time.Time) {
 	}
 	lead := p.lead(s, o)
 	was := s.Fingerprint
+	if o.Release && lead.Class == failure.ClassAuthentication && s.Permit == 0 {
+		// The same credentials have just worked elsewhere: logging in with them locks nothing.
+		s.Permit = 1
+	}
 	s.Class, s.Advice, s.Fingerprint, s.Summary = lead.Class, lead.Advice, lead.Fingerprint, cutShared(lead.Summary)
 	if !d.answered(p, o, lead, now) {
 		return
@@ -346,7 +370,7 @@ func cutShared(s string) string {
 func (p *Policy) needsPerson(s *State, f *Failed) Reason {
 	switch {
 	case f.Class == failure.ClassAuthentication:
-		if !p.RestartAuthentication && s.Permit == 0 {
+		if s.Permit == 0 && (!p.RestartAuthentication || s.Changed >= p.AfterChange) {
 			return ReasonAuthentication
 		}
 	case f.Advice == failure.AdviceAfterChange:
@@ -457,6 +481,10 @@ func (d *Decision) stillLatched(p *Policy, o *Observation, lead *Failed, was str
 			return false
 		}
 	}
+	if o.Release && s.LatchReason == ReasonAuthentication && p.MaxRestarts > 0 {
+		d.Signals |= SignalReleased
+		return false
+	}
 	if s.Latch == LatchHeld && s.LatchReason != ReasonForbidden && was != lead.Fingerprint && p.MaxRestarts > 0 && p.needsPerson(s, lead) == ReasonNone {
 		d.Signals |= SignalReleased
 		return false
@@ -546,7 +574,8 @@ func probes(p *Policy, c failure.Class) bool {
 // probe reports whether a probe may be tried at all; when it is due is in s.Next.
 func (d *Decision) probe(p *Policy, o *Observation, lead *Failed, now time.Time) bool {
 	s := &d.State
-	if s.Latch != LatchExhausted || !probes(p, lead.Class) || p.needsPerson(s, lead) != ReasonNone {
+	told := o.Release || s.Unreachable && o.Reach == ReachReachable
+	if s.Latch != LatchExhausted || !probes(p, lead.Class) && !told || p.needsPerson(s, lead) != ReasonNone {
 		s.Next = time.Time{}
 		return false
 	}
@@ -571,10 +600,15 @@ func (d *Decision) reserve(p *Policy, o *Observation, lead *Failed, probe bool, 
 		}
 		switch {
 		case f.Class == failure.ClassAuthentication:
-			permitted = permitted || !p.RestartAuthentication
+			changed = true
+			permitted = permitted || !p.RestartAuthentication || s.Changed >= p.AfterChange
 		case f.Advice == failure.AdviceAfterChange:
 			changed = true
 			permitted = permitted || s.Changed >= p.AfterChange
+		}
+		if o.Single && len(set) > 0 {
+			d.Whole = false
+			continue
 		}
 		set = append(set, f.Task)
 		if f.Task == ConnectorTask {

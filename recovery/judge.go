@@ -34,6 +34,7 @@ func (s *Supervisor) judge(ctx context.Context, l *look) (Result, error) {
 	var errs []error
 	var ready []due
 	next := now.Add(s.cfg.Interval)
+	s.observeGates(ctx, l, now)
 	for _, name := range sortedKeys(l.unwell) {
 		o := l.unwell[name]
 		rec := s.ensure(name)
@@ -43,6 +44,7 @@ func (s *Supervisor) judge(ctx context.Context, l *look) (Result, error) {
 		}
 		o.Hold = s.hold(name, now)
 		s.readConfig(ctx, name, rec, &o, now)
+		o.Release, o.Single = s.gates.released(&rec.detail.state, rec.detail.last, now)
 		d := Decide(p, rec.detail.state, o, now)
 		if d.Action == ActionRestart {
 			ready = append(ready, due{name, rec, o, p, d})
@@ -54,6 +56,16 @@ func (s *Supervisor) judge(ctx context.Context, l *look) (Result, error) {
 		}
 	}
 	errs = append(errs, s.absent(ctx, l, now))
+	slices.SortFunc(ready, byTurn)
+	admitted := ready[:0]
+	for _, r := range ready {
+		if r.o.Hold = s.gates.admit(&r, now); r.o.Hold == ReasonNone {
+			admitted = append(admitted, r)
+			continue
+		}
+		errs = append(errs, s.apply(ctx, r.name, r.rec, &r.o, Decide(r.p, r.rec.detail.state, r.o, now), now))
+	}
+	ready = admitted
 	restarted, refused, err := s.restart(ctx, ready)
 	errs = append(errs, err)
 	res.Restarted, res.Refused = restarted, refused
@@ -134,6 +146,9 @@ func (s *Supervisor) hold(name string, now time.Time) Reason {
 // apply makes a decision that asks for nothing the connector's state, and tells of it.
 func (s *Supervisor) apply(ctx context.Context, name string, rec *record, o *Observation, d Decision, now time.Time) error {
 	told := rec.detail.held
+	if d.Signals.Has(SignalRelapsed) {
+		s.gates.relapsed(name, d.State.Fingerprint)
+	}
 	err := s.save(ctx, name, rec.detail, d.State)
 	s.note(rec, o, d)
 	s.signals(ctx, name, rec, d, now)
@@ -180,6 +195,7 @@ func (s *Supervisor) signals(ctx context.Context, name string, rec *record, d De
 		{SignalHeld, EventHeld},
 		{SignalFlapping, EventFlapping},
 		{SignalRecovered, EventRecovered},
+		{SignalZeroTasks, EventZeroTasks},
 	} {
 		if !d.Signals.Has(row.sig) {
 			continue
@@ -210,6 +226,7 @@ func (s *Supervisor) restart(ctx context.Context, ready []due) (restarted, refus
 			answer, err := s.one(ctx, r)
 			mu.Lock()
 			defer mu.Unlock()
+			s.gates.answered(r.name, r.d.State.Fingerprint, answer)
 			switch answer {
 			case AnswerRefused, AnswerForbidden:
 				refused++
@@ -236,7 +253,7 @@ func (s *Supervisor) one(ctx context.Context, r due) (Answer, error) {
 	}
 	now := s.now()
 	o := Observe(*st, s.cfg.Diagnose)
-	o.Connector, o.ConfigHash, o.Reach, o.Hold, o.Release, o.PerTask = r.name, r.o.ConfigHash, r.o.Reach, r.o.Hold, r.o.Release, s.perTask
+	o.Connector, o.ConfigHash, o.Reach, o.Hold, o.Release, o.Single, o.PerTask = r.name, r.o.ConfigHash, r.o.Reach, r.o.Hold, r.o.Release, r.o.Single, s.perTask
 	d := Decide(r.p, r.rec.detail.state, o, now)
 	if d.Action != ActionRestart {
 		return "", s.apply(ctx, r.name, r.rec, &o, d, now)
@@ -337,7 +354,7 @@ func (s *Supervisor) tidy(l *look) (unhealthy int) {
 	phases := map[Phase]int{}
 	for name, rec := range s.records {
 		if rec.detail != nil && rec.detail.version == 0 && rec.detail.state.Empty() && !rec.detail.dirty {
-			if o, ok := l.unwell[name]; ok && o.well() && rec.detail.state.ZeroSince.IsZero() {
+			if o, ok := l.unwell[name]; ok && o.well() {
 				rec.detail = nil
 			}
 		}

@@ -164,7 +164,7 @@ func (s *Supervisor) remembers(name string) bool {
 
 // well reports whether there is nothing to decide.
 func (o *Observation) well() bool {
-	return o.State == connect.StateRunning && len(o.Failed) == 0 && o.Running == o.Tasks
+	return o.State == connect.StateRunning && len(o.Failed) == 0 && o.Running == o.Tasks && o.Tasks > 0
 }
 
 func (o *Observation) seen() seen {

@@ -37,6 +37,8 @@ type Observation struct {
 	Hold Reason
 	// Release makes a restart due at once: another connector with the same cause has recovered.
 	Release bool
+	// Single asks for one instance only, where each one that starts has a price: a canary for credentials.
+	Single bool
 	// PerTask asks for one request per task: Kafka below 3.0 has no other way, and 3.0.0 to 3.0.2 and 3.1.0 start tasks on every worker
 	// when they are restarted with their connector (KAFKA-13719).
 	PerTask bool

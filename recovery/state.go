@@ -93,6 +93,7 @@ type State struct {
 	Grace       int       `json:"grace,omitempty"`  // restarts that a re-arm allows beyond the window
 	Permit      int       `json:"permit,omitempty"` // restarts that a person or a changed config allows although a person was needed
 	ZeroSince   time.Time `json:"zero,omitzero"`    // RUNNING with zero tasks since
+	ZeroTold    bool      `json:"zeroTold,omitempty"`
 
 	ConfigHash  string    `json:"configHash,omitempty"` // keyed
 	Rearms      History   `json:"rearms,omitempty"`

@@ -28,6 +28,7 @@ type Supervisor struct {
 	loaded   bool
 	sweep    sweepMemory
 	perTask  bool
+	gates    *gates
 	storeBad bool
 	badSweep bool
 	blind    bool
@@ -85,7 +86,7 @@ func New(c Connect, cfg Config) (*Supervisor, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Supervisor{c: c, cfg: cfg, pass: make(chan struct{}, 1), wake: make(chan struct{}, 1), records: map[string]*record{}, perTask: cfg.PerTask}
+	s := &Supervisor{c: c, cfg: cfg, pass: make(chan struct{}, 1), wake: make(chan struct{}, 1), records: map[string]*record{}, perTask: cfg.PerTask, gates: newGates(cfg.Guard)}
 	s.stats.Phases = map[Phase]int{}
 	return s, nil
 }
@@ -263,6 +264,7 @@ func (s *Supervisor) acknowledge(ctx context.Context, name string, rec *record) 
 	if err := s.save(ctx, name, rec.detail, next); err != nil {
 		return fmt.Errorf("recovery: acknowledge %q: %w", name, err)
 	}
+	s.gates.acknowledged(next.Fingerprint)
 	e := s.event(EventAcknowledged, name, rec, now)
 	s.emit(ctx, e)
 	select {
