@@ -37,20 +37,15 @@ func act(ctx context.Context, c Connect, d Decision) (*connect.RestartPlan, Answ
 	}
 	if d.Whole && !d.PerTask {
 		plan, err := c.Restart(ctx, d.Connector, connect.RestartOptions{IncludeTasks: len(d.Tasks) > 0, OnlyFailed: true})
-		if err != nil {
-			return nil, answerOf(err), err
+		if err != nil && plan != nil && (plan.Connector || len(plan.Tasks) > 0) {
+			// One by one, on an old version: a part was accepted, so it counts.
+			return plan, AnswerAccepted, err
 		}
-		if plan == nil || plan.Status != nil || len(d.Tasks) == 0 {
-			return plan, AnswerAccepted, nil
-		}
-		// A 204: this worker is older than 3.0, knows no flags, and has restarted the connector alone (KIP-745).
-		answer, err := actTasks(ctx, c, d, []Answer{AnswerAccepted})
-		return plan, answer, err
+		return plan, answerOf(err), err
 	}
 	var answers []Answer
 	var errs []error
 	if d.IncludeConnector {
-		// Below 3.0 the flag is ignored and the answer is the same: the connector alone.
 		_, err := c.Restart(ctx, d.Connector, connect.RestartOptions{OnlyFailed: !d.PerTask})
 		answers, errs = append(answers, answerOf(err)), append(errs, err)
 	}

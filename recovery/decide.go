@@ -11,6 +11,9 @@ import (
 // each with its own lag.
 const staleFor = 30 * time.Second
 
+// restPatience is how long the restarted part of a connector must run before the part that was left out is judged anew.
+const restPatience = time.Minute
+
 // flappingWindow is the time in which Policy.FlappingAfter restarts are reported.
 const flappingWindow = 24 * time.Hour
 
@@ -401,12 +404,26 @@ func (d *Decision) answered(p *Policy, o *Observation, lead *Failed, now time.Ti
 	if o.Placement != a.Placement {
 		a.Moved = true
 	}
-	still, changed := false, false
+	still, changed, onlyRest := false, false, true
 	for i := range o.Failed {
 		f := &o.Failed[i]
 		if a.Tasks.Has(f.Task) {
 			still = true
 			changed = changed || f.Task == a.Lead && f.Trace != a.Trace
+		} else if !a.Rest.Has(f.Task) {
+			onlyRest = false
+		}
+	}
+	if !still && !a.Moved && onlyRest {
+		// What was restarted runs; what was left out has failed all along and must not end the watch at the first look.
+		a.Up = true
+		if a.UpAt.IsZero() {
+			a.UpAt = now
+		}
+		if until := a.UpAt.Add(restPatience); now.Before(until) {
+			s.phase(PhaseVerifying, ReasonSettling, now)
+			d.Next = until
+			return false
 		}
 	}
 	deadline := a.At.Add(p.VerifyTimeout)
@@ -591,11 +608,13 @@ func (d *Decision) reserve(p *Policy, o *Observation, lead *Failed, probe bool, 
 	d.Action, d.Probe, d.PerTask = ActionRestart, probe, o.PerTask
 	set := make([]int, 0, len(o.Failed))
 	d.Whole = true
+	var rest []int
 	changed, permitted := false, false
 	for i := range o.Failed {
 		f := &o.Failed[i]
-		if p.needsPerson(s, f) != ReasonNone {
+		if p.needsPerson(s, f) != ReasonNone || o.Single && len(set) > 0 {
 			d.Whole = false
+			rest = append(rest, f.Task)
 			continue
 		}
 		switch {
@@ -605,10 +624,6 @@ func (d *Decision) reserve(p *Policy, o *Observation, lead *Failed, probe bool, 
 		case f.Advice == failure.AdviceAfterChange:
 			changed = true
 			permitted = permitted || s.Changed >= p.AfterChange
-		}
-		if o.Single && len(set) > 0 {
-			d.Whole = false
-			continue
 		}
 		set = append(set, f.Task)
 		if f.Task == ConnectorTask {
@@ -620,7 +635,7 @@ func (d *Decision) reserve(p *Policy, o *Observation, lead *Failed, probe bool, 
 	s.Attempts++
 	s.Attempt = Attempt{
 		ID: s.Attempts, At: now, Probe: probe, Tasks: newTaskSet(set), Fingerprint: lead.Fingerprint, Lead: lead.Task, Trace: lead.Trace, Placement: o.Placement,
-		Permitted: permitted, Changed: changed,
+		Permitted: permitted, Changed: changed, Rest: newTaskSet(rest),
 	}
 	d.Attempt = s.Attempts
 	s.Next = time.Time{}

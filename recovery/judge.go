@@ -317,8 +317,7 @@ func (s *Supervisor) absent(ctx context.Context, l *look, now time.Time) error {
 			continue
 		}
 		_, err := s.c.GetStatus(ctx, name)
-		var ce *connect.Error
-		if !errors.As(err, &ce) || !errors.Is(err, connect.ErrNotFound) || ce.Code != 404 {
+		if !errors.Is(err, connect.ErrNotFound) {
 			st.Gone = 0
 		} else {
 			st.Gone++

@@ -109,6 +109,8 @@ type Attempt struct {
 	Answer      Answer    `json:"answer,omitempty"` // empty until settled
 	Probe       bool      `json:"probe,omitempty"`
 	Tasks       TaskSet   `json:"tasks,omitempty"` // what was to be restarted; -1 is the connector
+	Rest        TaskSet   `json:"rest,omitempty"`  // what was FAILED and left out on purpose
+	UpAt        time.Time `json:"upAt,omitzero"`   // everything in Tasks was seen up, first
 	Fingerprint string    `json:"fingerprint,omitempty"`
 	Lead        int       `json:"lead"` // the instance whose trace is compared
 	Trace       uint64    `json:"trace,omitempty,string"`

@@ -274,8 +274,15 @@ func (w *world) leave() {
 	w.inFlight--
 }
 
+// httpError is an error as the client makes it: it matches the sentinel of its status.
 func httpError(code int, message string, applied connect.Applied) error {
-	return &connect.Error{Method: http.MethodPost, Path: "/x", StatusCode: code, Code: code, Message: message, Applied: applied}
+	err := &connect.Error{Method: http.MethodPost, Path: "/x", StatusCode: code, Code: code, Message: message, Applied: applied}
+	for status, sentinel := range map[int]error{401: connect.ErrUnauthorized, 403: connect.ErrForbidden, 404: connect.ErrNotFound, 409: connect.ErrRebalancing} {
+		if status == code {
+			return fmt.Errorf("%w: %w", sentinel, err)
+		}
+	}
+	return err
 }
 
 // stage is a supervisor over a world, inside a synctest bubble.
