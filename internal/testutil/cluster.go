@@ -44,6 +44,9 @@ func Start(ctx context.Context, opts Options) (*Cluster, error) {
 		return nil, err
 	}
 	sweep(ctx, cli)
+	if err := ensureImage(ctx, cli, opts.Version, opts.Logf); err != nil {
+		return nil, err
+	}
 	c := &Cluster{opts: opts, cli: cli}
 	if err := c.start(ctx); err != nil {
 		return nil, errors.Join(err, c.Close())

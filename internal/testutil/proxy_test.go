@@ -170,7 +170,7 @@ func TestProxyDropsAKafkaResponse(t *testing.T) {
 	p := testutil.NewProxy(t, cluster.ListenAddrs()[0])
 	p.DropResponse(1, testutil.Kafka(produce))
 
-	cl, err := kgo.NewClient(kgo.SeedBrokers(p.Addr()), kgo.Dialer(p.Dial), kgo.DisableIdempotentWrite(), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.MaxProduceRequestsInflightPerBroker(1))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(p.Addr()), kgo.Dialer(p.Dial), kgo.DisableIdempotentWrite(), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.MaxProduceRequestsInflightPerBroker(1), kgo.MetadataMinAge(10*time.Millisecond))
 	require.NoError(t, err)
 	t.Cleanup(cl.Close)
 	require.NoError(t, cl.ProduceSync(t.Context(), &kgo.Record{Topic: "orders", Value: []byte("once")}).FirstErr())
