@@ -50,6 +50,9 @@ type Target struct {
 	MaxPollRecords int
 	// ConfigProviders are the names in the worker's config.providers. Nil means unknown; an empty list means none.
 	ConfigProviders []string
+	// RepublishExactlyOnce says that the dead letters are republished in transactions: a sink that reads uncommitted then sees
+	// what an aborted attempt wrote.
+	RepublishExactlyOnce bool
 	// Complete says that the configuration is whole: what is missing from it is missing, not left out of a snippet.
 	Complete bool
 }

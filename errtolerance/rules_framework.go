@@ -1,0 +1,348 @@
+package errtolerance
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/go-reconnect/reconnect/internal/redact"
+)
+
+// frameworkRules are the rules on what every connector has: class, name, topics, tasks.max, transformations.
+func (s *subject) frameworkRules() {
+	if s.class.state == absent || s.class.state == set && s.class.v == "" {
+		s.addAt(SeverityInfo, "ET113", "connector.class", "missing: Kafka refuses a configuration without it", "set connector.class")
+		f := &s.findings[len(s.findings)-1]
+		if s.t.Complete {
+			f.Severity, f.Refused = SeverityError, true
+		}
+	}
+	s.sinkTopics()
+	if n, ok := s.cfg["tasks.max"]; ok && !unresolved(n) {
+		if v, ok := parseInteger(n, 32); !ok || v < 1 {
+			s.refuse("ET107", "tasks.max", "not a number of 1 or more: Kafka refuses the configuration", "write the number of tasks, as in 1")
+		}
+	}
+	s.aliases("transforms", s.transforms)
+	s.aliases("predicates", s.predicates)
+	s.restName()
+}
+
+func (s *subject) sinkTopics() {
+	if !s.sink() {
+		return
+	}
+	hasTopics := s.topics.state == unknowable || s.topics.state == set && s.topics.v != ""
+	hasRegex := s.regex.state == unknowable || s.regex.state == set && s.regex.v != ""
+	switch {
+	case hasTopics && hasRegex:
+		s.refuse("ET108", "topics.regex", "set together with topics: Kafka refuses the configuration", "remove one of the two")
+	case !hasTopics && !hasRegex && s.class.state == set && s.info.family != familyCloud:
+		s.addAt(SeverityInfo, "ET108", "topics", "neither topics nor topics.regex has a value: Kafka refuses the configuration of a sink", "set topics")
+		if s.t.Complete {
+			f := &s.findings[len(s.findings)-1]
+			f.Severity, f.Refused = SeverityError, true
+		}
+	case hasRegex && s.regex.state == set:
+		if _, verdict := javaMatcher(s.regex.v); verdict == regexBroken {
+			s.refuse("ET111", "topics.regex", "parentheses or brackets do not match: Kafka refuses the configuration", "close them, or escape them with a backslash")
+		}
+	}
+}
+
+// aliases checks transforms and predicates: each name needs its type, once.
+func (s *subject) aliases(key string, names text) {
+	if names.state != set || names.v == "" {
+		return
+	}
+	all := splitList(names.v)
+	for i, name := range all {
+		if name == "" || unresolved(name) {
+			continue
+		}
+		if slices.Contains(all[:i], name) {
+			s.refuse("ET112", key, name+" is named twice: Kafka refuses the configuration", "name it once")
+			continue
+		}
+		kind := key + "." + name + ".type"
+		if v, ok := s.cfg[kind]; !ok || trim(v) == "" {
+			s.refuse("ET112", kind, "missing, although "+name+" is in "+key+": Kafka refuses the configuration", "set it to the class, or take "+name+" out of "+key)
+		}
+	}
+}
+
+// restName checks the connector's name, from the configuration or from the caller.
+func (s *subject) restName() {
+	name := s.connector
+	if raw, ok := s.cfg["name"]; ok {
+		switch t := trim(raw); {
+		case unresolved(raw):
+			return
+		case t == "":
+			s.refuse("ET109", "name", "blank: Kafka refuses the configuration", "give the connector a name")
+			return
+		case strings.ContainsFunc(t, isControl):
+			s.refuse("ET109", "name", "holds a control character: Kafka refuses the configuration", "use letters, digits, '.', '_', '~' and '-'")
+			return
+		default:
+			name = t
+		}
+	}
+	if name == "" {
+		return
+	}
+	const fix = "use letters, digits, '.', '_', '~' and '-'"
+	switch {
+	case strings.ContainsAny(name, `/%\`):
+		switch {
+		case s.atLeast(4, 0):
+			s.add("ET409", "name", `holds a slash, a percent sign or a backslash: from Kafka 4.0 the connector can be created but never read, stopped or deleted by REST`, fix)
+		case s.version.IsZero():
+			s.addAt(SeverityWarning, "ET409", "name", `holds a slash, a percent sign or a backslash: from Kafka 4.0 the connector cannot be read, stopped or deleted by REST (the version is not known here)`, fix)
+		default:
+			s.addAt(SeverityWarning, "ET409", "name", `holds a slash, a percent sign or a backslash: forwarded REST calls miss it, and from Kafka 4.0 no call reaches it`, fix)
+		}
+	case strings.ContainsAny(name, ";{}"):
+		s.addAt(SeverityWarning, "ET409", "name", "holds a semicolon or a brace: REST calls that one worker forwards to another miss the connector, or hit another one", fix)
+	case strings.ContainsFunc(name, func(r rune) bool { return !plainNameRune(r) }):
+		s.addAt(SeverityInfo, "ET409", "name", "has to be percent-encoded in REST paths", fix)
+	}
+}
+
+// isControl is Java's Character.isISOControl.
+func isControl(r rune) bool { return r <= 0x1F || r >= 0x7F && r <= 0x9F }
+
+func plainNameRune(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '_' || r == '~' || r == '-'
+}
+
+// otherKeys goes once over every key without a field of its own.
+func (s *subject) otherKeys() {
+	for _, key := range s.other {
+		v := s.cfg[key]
+		if mayMatter(v) {
+			s.references(key, v)
+		}
+		switch {
+		case commentKey(key):
+			continue
+		case strings.HasPrefix(key, "error") || strings.HasPrefix(key, "Error") || strings.HasPrefix(key, "ERROR") ||
+			strings.HasPrefix(key, "dead") || strings.HasPrefix(key, "tolerance"):
+			s.errorsKey(key)
+		case strings.HasPrefix(key, "consumer."), strings.HasPrefix(key, "producer."), strings.HasPrefix(key, "admin."):
+			s.clientKey(key)
+		case workerKeys[key]:
+			if s.info.family != familyOther || s.info.known {
+				s.add("ET212", key, "a worker setting, which has no effect in a connector", "set it in the worker's properties")
+			}
+		default:
+			s.frameworkValue(key, v)
+		}
+		if maySecret(key) {
+			s.secret(key, v)
+		}
+	}
+}
+
+// workerKeys are read from the worker's own properties only, and no connector in the tables gives them a meaning.
+var workerKeys = map[string]bool{
+	"offset.flush.interval.ms": true, "offset.flush.timeout.ms": true, "offset.storage.topic": true, "config.storage.topic": true,
+	"status.storage.topic": true, "config.providers": true, "plugin.path": true, "rest.advertised.host.name": true,
+	"connector.client.config.override.policy": true, "task.shutdown.graceful.timeout.ms": true, "exactly.once.source.support": true,
+	"scheduled.rebalance.max.delay.ms": true,
+}
+
+func (s *subject) frameworkValue(key, v string) {
+	if len(key) < 19 || unresolved(v) {
+		return
+	}
+	oneOf := func(values ...string) {
+		for _, want := range values {
+			if strings.EqualFold(trim(v), want) {
+				return
+			}
+		}
+		s.refuse("ET109", key, "not one of "+strings.Join(values, ", ")+": Kafka refuses the configuration", "write one of them")
+	}
+	switch key {
+	case "config.action.reload":
+		oneOf("none", "restart")
+	case "tasks.max.enforce":
+		if s.atLeast(3, 8) {
+			oneOf("true", "false")
+		}
+	case "exactly.once.support":
+		if s.source() && s.atLeast(3, 3) {
+			oneOf("requested", "required")
+		}
+	case "transaction.boundary":
+		if s.source() && s.atLeast(3, 3) {
+			oneOf("poll", "connector", "interval")
+		}
+	}
+}
+
+// clientKey checks the settings of the three clients.
+func (s *subject) clientKey(key string) {
+	client, rest, _ := strings.Cut(key, ".")
+	name, override := strings.CutPrefix(rest, "override.")
+	if !override {
+		// Only names that are client settings: "producer.name" of some connector is not one.
+		if clientSettings[rest] {
+			s.add("ET210", key, "reaches no client: in a connector it is "+client+".override."+rest, "write "+client+".override."+rest)
+		}
+		return
+	}
+	switch {
+	case client == "consumer" && s.source():
+		s.add("ET211", key, "a source connector has no consumer", "remove it")
+	case client == "producer" && s.sink() && !s.hasDLQ() && s.dlq.state != unknowable:
+		s.add("ET211", key, "a sink has a producer only for its dead letter queue, and there is none", "remove it")
+	case client == "admin" && s.sink() && !s.hasDLQ() && s.dlq.state != unknowable:
+		s.add("ET211", key, "a sink has an admin client only for its dead letter queue, and there is none", "remove it")
+	}
+	if client == "consumer" && (name == "max.poll.records" || name == "max.poll.interval.ms") && !unresolved(s.cfg[key]) {
+		if n, ok := parseInteger(s.cfg[key], 32); s.sink() && (!ok || n < 1) {
+			s.addAt(SeverityError, "ET102", key, "not a number of 1 or more: the task cannot make its consumer", "write a number")
+		}
+	}
+}
+
+var clientSettings = map[string]bool{
+	"max.poll.records": true, "max.poll.interval.ms": true, "max.partition.fetch.bytes": true, "fetch.max.bytes": true, "fetch.min.bytes": true,
+	"fetch.max.wait.ms": true, "auto.offset.reset": true, "isolation.level": true, "session.timeout.ms": true, "heartbeat.interval.ms": true,
+	"group.id": true, "security.protocol": true, "sasl.mechanism": true, "sasl.jaas.config": true, "bootstrap.servers": true,
+	"max.request.size": true, "batch.size": true, "linger.ms": true, "acks": true, "compression.type": true, "enable.idempotence": true,
+	"delivery.timeout.ms": true, "request.timeout.ms": true, "buffer.memory": true, "retries": true, "max.block.ms": true,
+	"max.in.flight.requests.per.connection": true, "client.id": true, "partition.assignment.strategy": true,
+}
+
+// mayMatter is the cheap test for a reference in a value.
+func mayMatter(v string) bool { return strings.Contains(v, "${") }
+
+// references checks ${provider:[path:]key} in a value.
+func (s *subject) references(key, v string) {
+	if !redact.HasReference(v) {
+		return
+	}
+	for rest := v; ; {
+		start := strings.Index(rest, "${")
+		if start < 0 {
+			return
+		}
+		rest = rest[start+2:]
+		end := strings.IndexByte(rest, '}')
+		if end < 0 {
+			return
+		}
+		ref := rest[:end]
+		rest = rest[end+1:]
+		provider, path, ok := strings.Cut(ref, ":")
+		if !ok || provider == "" {
+			continue
+		}
+		switch {
+		case s.t.ConfigProviders != nil && !slices.Contains(s.t.ConfigProviders, provider):
+			s.add("ET406", key, fmt.Sprintf("the worker has no config provider %q: the connector gets the text of the reference itself", provider), "use one of the worker's config.providers, or add this one there")
+		case !strings.Contains(path, ":") && needsPath(provider):
+			s.add("ET407", key, fmt.Sprintf("a provider named %q usually needs a path, ${%s:path:key}: without one the text stays as it is", provider, provider), "write ${"+provider+":path:key}")
+		default:
+			continue
+		}
+		return // one finding a value
+	}
+}
+
+// needsPath knows the names people give to providers that read a file, a directory or a Kubernetes secret.
+func needsPath(provider string) bool {
+	switch provider {
+	case "file", "directory", "dir", "secrets", "configmaps", "vault":
+		return true
+	}
+	return false
+}
+
+// maySecret is a cheap test that lets every secret key through: the words that redact looks for.
+func maySecret(key string) bool {
+	for i := 0; i+2 < len(key); i++ {
+		b := key[i+1] | 0x20
+		switch key[i] | 0x20 {
+		case 'p':
+			if b == 'a' && (key[i+2]|0x20 == 's' || key[i+2]|0x20 == 't') || b == 'w' {
+				return true
+			}
+		case 's':
+			if b == 'e' && key[i+2]|0x20 == 'c' || b == 'a' && key[i+2]|0x20 == 's' {
+				return true
+			}
+		case 't':
+			if b == 'o' && key[i+2]|0x20 == 'k' {
+				return true
+			}
+		case 'k':
+			if b == 'e' && key[i+2]|0x20 == 'y' && i > 0 {
+				return true
+			}
+		case 'j':
+			if b == 'a' {
+				return true
+			}
+		case 'c':
+			if b == 'r' && key[i+2]|0x20 == 'e' || b == 'o' && key[i+2]|0x20 == 'o' {
+				return true
+			}
+		case 'i':
+			if b == 'n' && key[i+2]|0x20 == 'f' {
+				return true
+			}
+		case 'a':
+			if b == 'u' && key[i+2]|0x20 == 't' || b == 'c' && key[i+2]|0x20 == 'c' {
+				return true
+			}
+		case 'h':
+			if b == 'o' && key[i+2]|0x20 == 'o' { // webhook
+				return true
+			}
+		case 'r':
+			if b == 'i' && key[i+2]|0x20 == 'n' { // connection string
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (s *subject) secret(key, v string) {
+	t := trim(v)
+	if t == "" || redact.HasReference(v) || unresolved(v) || !redact.IsSecretKey(key) {
+		return
+	}
+	switch t {
+	case "true", "false", "none", "null":
+		return
+	}
+	if redact.IsMask(t) {
+		s.add("ET414", key, "a mask, as tools show it instead of a secret: written back it becomes the secret", "put the secret's reference here, as in ${file:/path/to/secrets.properties:key}")
+		return
+	}
+	if placeholder(t) {
+		return
+	}
+	s.add("ET405", key, "a secret in plain text: Connect stores it in a topic and returns it by REST", "put it where a config provider reads it, and write ${file:/path/to/secrets.properties:key}")
+}
+
+// placeholder holds for values that stand for a secret in documentation: YOUR_PASSWORD, <secret>, changeme in capitals.
+func placeholder(t string) bool {
+	if strings.ContainsAny(t, " ") && !strings.Contains(t, "=") {
+		return false
+	}
+	upper := true
+	for i := range len(t) {
+		b := t[i]
+		if b >= 'a' && b <= 'z' {
+			upper = false
+			break
+		}
+	}
+	return upper && strings.ContainsAny(t, "_-") && isLetter(t[0]) || strings.HasPrefix(t, "your-") || strings.HasPrefix(t, "your_")
+}
