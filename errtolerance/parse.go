@@ -125,7 +125,7 @@ func readLong(key, v string) (int64, *KeyError) {
 	if ok {
 		return n, nil
 	}
-	if unresolved(v) {
+	if unresolved(v) || standIn(v) {
 		return 0, &KeyError{Key: key, Reason: unresolvedReason}
 	}
 	e := &KeyError{Key: key, Refused: true, Reason: "not a whole number of milliseconds", Fix: "write digits only, as in 60000"}
@@ -140,7 +140,7 @@ func readShort(key, v string) (int16, *KeyError) {
 	if ok {
 		return int16(n), nil
 	}
-	if unresolved(v) {
+	if unresolved(v) || standIn(v) {
 		return 0, &KeyError{Key: key, Reason: unresolvedReason}
 	}
 	return 0, &KeyError{Key: key, Refused: true, Reason: "not a whole number between -32768 and 32767", Fix: "write the number of replicas, or -1 for the broker's default"}
@@ -229,20 +229,41 @@ func javaSpace(r rune) bool {
 }
 
 // unresolved reports whether a value still holds a reference or a template's placeholder, so that nobody can say offline
-// what the worker will read: ${file:...}, ${VAR}, $VAR, {{ .X }}, <x>, __X__, %X%.
+// what the worker will read: ${file:...}, ${VAR}, $VAR, $(VAR), {{ .X }}, #{X}, <x>, __X__, %X%, %s.
 func unresolved(v string) bool {
-	if strings.Contains(v, "${") || strings.Contains(v, "{{") {
-		return true
+	for i := 0; i+1 < len(v); i++ {
+		next := v[i+1]
+		switch v[i] {
+		case '$':
+			if next == '{' || next == '(' || next == '_' || isLetter(next) {
+				return true
+			}
+		case '{':
+			if next == '{' {
+				return true
+			}
+		case '#':
+			if next == '{' {
+				return true
+			}
+		case '<':
+			if isLetter(next) && strings.IndexByte(v[i:], '>') > 0 {
+				return true
+			}
+		case '%':
+			if next == '(' {
+				return true
+			}
+		}
 	}
 	t := trim(v)
 	if len(t) < 2 {
 		return false
 	}
-	first, last := t[0], t[len(t)-1]
-	switch {
-	case first == '<' && last == '>', first == '%' && last == '%' && len(t) > 2, first == '{' && last == '}':
+	switch first, last := t[0], t[len(t)-1]; {
+	case first == '<' && last == '>', first == '{' && last == '}':
 		return true
-	case first == '$' && (t[1] == '(' || t[1] == '_' || isLetter(t[1])):
+	case first == '%' && (last == '%' && len(t) > 2 || len(t) == 2 && isLetter(last)):
 		return true
 	case len(t) > 4 && strings.HasPrefix(t, "__") && strings.HasSuffix(t, "__"):
 		return true
@@ -250,6 +271,20 @@ func unresolved(v string) bool {
 		return true
 	}
 	return false
+}
+
+// standIn reports a word in capitals where a number belongs: NUMBER_OF_TASKS is documentation, not a value.
+func standIn(v string) bool {
+	t := trim(v)
+	if len(t) < 3 || !isLetter(t[0]) {
+		return false
+	}
+	for i := range len(t) {
+		if b := t[i]; b != '_' && b != '-' && (b < 'A' || b > 'Z') && (b < '0' || b > '9') {
+			return false
+		}
+	}
+	return strings.ContainsAny(t, "_-")
 }
 
 func isLetter(b byte) bool {

@@ -18,7 +18,7 @@ func (s *subject) frameworkRules() {
 		}
 	}
 	s.sinkTopics()
-	if n, ok := s.cfg["tasks.max"]; ok && !unresolved(n) {
+	if n, ok := s.cfg["tasks.max"]; ok && !unresolved(n) && !standIn(n) {
 		if v, ok := parseInteger(n, 32); !ok || v < 1 {
 			s.refuse("ET107", "tasks.max", "not a number of 1 or more: Kafka refuses the configuration", "write the number of tasks, as in 1")
 		}

@@ -158,7 +158,7 @@ func readNumber(v string, bits int, def int64) integer {
 	if n, ok := parseInteger(v, bits); ok {
 		return integer{set, n}
 	}
-	if unresolved(v) {
+	if unresolved(v) || standIn(v) {
 		return integer{unknowable, def}
 	}
 	return integer{invalid, def}
