@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -209,6 +210,15 @@ func (c *Client) call(ctx context.Context, ep *endpoint, name, suffix string, bo
 	return s, a, err
 }
 
+// bare sends a call on one connector whose success has no body. A page instead of none is no answer of Connect.
+func (c *Client) bare(ctx context.Context, ep *endpoint, name, suffix string) error {
+	s, a, err := c.call(ctx, ep, name, suffix, nil, nil)
+	if err == nil && len(bytes.TrimSpace(a.body)) > 0 && !json.Valid(a.body) {
+		return s.decodeError(a, errShape)
+	}
+	return err
+}
+
 // GetConnector returns a connector's configuration, type and task ids. Its configuration is raw: references are not resolved.
 //
 // GET /connectors/{connector}, every version. Waits for the herder. Sent again like any read, also after the 409 or 500 of a rebalance. ErrNotFound.
@@ -325,7 +335,7 @@ func (c *Client) PatchConfig(ctx context.Context, name string, p ConfigPatch) (*
 // DELETE /connectors/{connector}, every version. Carried out by the leader. Never sent again after an answer that leaves the outcome open: by then somebody may have created the connector anew.
 // ErrNotFound.
 func (c *Client) DeleteConnector(ctx context.Context, name string) error {
-	_, _, err := c.call(ctx, &epDelete, name, "", nil, nil)
+	err := c.bare(ctx, &epDelete, name, "")
 	if err == nil {
 		c.core.mu.Lock()
 		delete(c.core.created, name)

@@ -406,7 +406,8 @@ func (s *session) decodeError(a *answer, cause error) *Error {
 		e.Applied = AppliedNo
 	}
 	e.Message = "the body is not what this endpoint answers: " + s.clean(describeDecode(cause))
-	if text := snippet(a.body); text != "" && !json.Valid(a.body) {
+	// Of what may be a configuration that is cut off nothing is shown.
+	if text := snippet(a.body); text != "" && !strings.ContainsAny(text[:1], `{["`) {
 		e.Message += ": " + s.clean(text)
 	}
 	return e

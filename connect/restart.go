@@ -39,7 +39,7 @@ func (c *Client) Restart(ctx context.Context, name string, o RestartOptions) (*R
 		return nil, err
 	}
 	if o == (RestartOptions{}) {
-		if _, _, err := c.call(ctx, &epRestart, name, "/restart", nil, nil); err != nil {
+		if err := c.bare(ctx, &epRestart, name, "/restart"); err != nil {
 			return nil, err
 		}
 		return &RestartPlan{Name: name, Connector: true}, nil
@@ -91,7 +91,7 @@ func (c *Client) restartOneByOne(ctx context.Context, name string, o RestartOpti
 	plan := &RestartPlan{Name: name, Connector: connectorDone}
 	var errs []error
 	if !connectorDone && (!o.OnlyFailed || st.Connector.State == StateFailed) {
-		if _, _, err := c.call(ctx, &epRestart, name, "/restart", nil, nil); err != nil {
+		if err := c.bare(ctx, &epRestart, name, "/restart"); err != nil {
 			errs = append(errs, err)
 		} else {
 			plan.Connector = true

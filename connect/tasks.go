@@ -77,6 +77,5 @@ func (c *Client) RestartTask(ctx context.Context, id TaskID) error {
 	if err := checkTask(id); err != nil {
 		return err
 	}
-	_, _, err := c.call(ctx, &epRestartTask, id.Connector, "/tasks/"+strconv.Itoa(id.Task)+"/restart", nil, nil)
-	return err
+	return c.bare(ctx, &epRestartTask, id.Connector, "/tasks/"+strconv.Itoa(id.Task)+"/restart")
 }

@@ -32,6 +32,5 @@ func (c *Client) ListTopics(ctx context.Context, name string) ([]string, error) 
 //
 // PUT /connectors/{connector}/topics/reset, Kafka 2.5 (KIP-558); ErrUnsupported below. Never sent again after an answer that leaves the outcome open. ErrForbidden.
 func (c *Client) ResetTopics(ctx context.Context, name string) error {
-	_, _, err := c.call(ctx, &epResetTopics, name, "/topics/reset", nil, nil)
-	return err
+	return c.bare(ctx, &epResetTopics, name, "/topics/reset")
 }

@@ -136,9 +136,7 @@ func (c *Client) ValidateConfig(ctx context.Context, plugin string, cfg Config) 
 		err = errShape
 	}
 	if err != nil {
-		e := s.decodeError(a, err)
-		e.Message = "the body is not what this endpoint answers"
-		return nil, e
+		return nil, s.decodeError(a, err)
 	}
 	return &v, nil
 }

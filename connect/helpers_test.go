@@ -1,0 +1,13 @@
+package connect_test
+
+import "reflect"
+
+// methodsOf lists the exported methods of a value's type.
+func methodsOf(v any) []string {
+	t := reflect.TypeOf(v)
+	var names []string
+	for m := range t.Methods() {
+		names = append(names, m.Name)
+	}
+	return names
+}
