@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -49,7 +50,7 @@ func Start(ctx context.Context, opts Options) (*Cluster, error) {
 	}
 	c := &Cluster{opts: opts, cli: cli}
 	if err := c.start(ctx); err != nil {
-		return nil, errors.Join(err, c.Close())
+		return nil, errors.Join(err, c.Close()) //nolint:contextcheck // what was started is removed also when ctx has ended
 	}
 	return c, nil
 }
@@ -110,12 +111,10 @@ func (c *Cluster) startWorker(ctx context.Context, img string, i int) error {
 	for path, content := range c.opts.Files {
 		files = append(files, testcontainers.ContainerFile{Reader: strings.NewReader(string(content)), ContainerFilePath: path, FileMode: 0o666})
 	}
-	for k, v := range c.opts.WorkerEnv {
-		env[k] = v
-	}
+	maps.Copy(env, c.opts.WorkerEnv)
 	err := c.run(ctx, img, alias, workerPort, func(port int) *Node {
 		w := &Worker{Node{cluster: c, alias: alias, port: port}}
-		w.ready = workerReady(w.URL())
+		w.ready = workerReady(c.opts.Version, w.URL())
 		c.workers[i] = w
 		return &w.Node
 	}, func(int) []testcontainers.ContainerCustomizer {

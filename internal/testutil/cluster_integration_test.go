@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -246,7 +246,7 @@ func TestTransactionsAreReadAsTheyEnded(t *testing.T) {
 	defer cl.Close()
 	for i, end := range []kgo.TransactionEndTry{kgo.TryCommit, kgo.TryAbort} {
 		require.NoError(t, cl.BeginTransaction())
-		require.NoError(t, cl.ProduceSync(ctx, kgo.StringRecord(fmt.Sprint(i))).FirstErr())
+		require.NoError(t, cl.ProduceSync(ctx, kgo.StringRecord(strconv.Itoa(i))).FirstErr())
 		require.NoError(t, cl.EndTransaction(ctx, end))
 	}
 	assert.Len(t, testutil.ReadAll(t, c.Brokers(), topic), 2)

@@ -13,13 +13,13 @@ import (
 
 // Integration skips the test unless CONNECT_INTEGRATION=1. Where that is set and no Docker engine answers, the test fails.
 // It is the first line of a test that uses this package's clusters by hand; EachVersion, OldestAndNewest, Shared and NewCluster call it.
-func Integration(t testing.TB) {
-	t.Helper()
+func Integration(tb testing.TB) {
+	tb.Helper()
 	if os.Getenv("CONNECT_INTEGRATION") != "1" {
-		t.Skip("set CONNECT_INTEGRATION=1 (needs Docker), or run `make test`")
+		tb.Skip("set CONNECT_INTEGRATION=1 (needs Docker), or run `make test`")
 	}
 	if err := engineAnswers(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
@@ -80,13 +80,13 @@ var shared struct {
 
 // Shared is the cluster of a version that the tests of this binary share: two workers, default settings, started with its first use and closed by Main.
 // When the test fails, the end of the nodes' logs is attached to it, and whatever it left stopped is brought back for the others.
-func Shared(t testing.TB, version string) *Cluster {
-	t.Helper()
-	Integration(t)
+func Shared(tb testing.TB, version string) *Cluster {
+	tb.Helper()
+	Integration(tb)
 	shared.mu.Lock()
 	if !shared.main {
 		shared.mu.Unlock()
-		t.Fatal("testutil: a package whose tests share a cluster needs `func TestMain(m *testing.M) { testutil.Main(m) }`")
+		tb.Fatal("testutil: a package whose tests share a cluster needs `func TestMain(m *testing.M) { testutil.Main(m) }`")
 	}
 	if shared.clusters == nil {
 		shared.clusters = map[string]*sharedCluster{}
@@ -102,51 +102,51 @@ func Shared(t testing.TB, version string) *Cluster {
 	defer s.mu.Unlock()
 	if s.cluster == nil && s.err == nil {
 		// The cluster outlives the test that happens to need it first.
-		s.cluster, s.err = startFor(context.WithoutCancel(t.Context()), t, Options{Version: version})
+		s.cluster, s.err = startFor(context.WithoutCancel(tb.Context()), tb, Options{Version: version})
 	}
 	if s.err != nil {
-		t.Fatal(s.err)
+		tb.Fatal(s.err)
 	}
 	c := s.cluster
-	t.Cleanup(func() {
-		if t.Failed() {
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 3*time.Minute)
+	tb.Cleanup(func() {
+		if tb.Failed() {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), 3*time.Minute)
 			defer cancel()
 			if err := c.Heal(ctx); err != nil {
-				t.Log("the shared cluster stays broken: ", err)
+				tb.Log("the shared cluster stays broken: ", err)
 			}
 		}
 	})
-	c.attachLogs(t)
+	c.attachLogs(tb)
 	return c
 }
 
 // NewCluster starts a cluster for one test and closes it with the test. When the test fails, the end of the nodes' logs is attached to it.
-func NewCluster(t testing.TB, opts Options) *Cluster {
-	t.Helper()
-	Integration(t)
-	c, err := startFor(t.Context(), t, opts)
+func NewCluster(tb testing.TB, opts Options) *Cluster {
+	tb.Helper()
+	Integration(tb)
+	c, err := startFor(tb.Context(), tb, opts)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		unregister(c)
 		if err := c.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
-	c.attachLogs(t)
+	c.attachLogs(tb)
 	return c
 }
 
 // startFor starts a cluster within the limits of a test: a slot for its binary, five minutes, and removal on an interrupt.
-func startFor(ctx context.Context, t testing.TB, opts Options) (*Cluster, error) {
-	t.Helper()
+func startFor(ctx context.Context, tb testing.TB, opts Options) (*Cluster, error) {
+	tb.Helper()
 	if err := takeSlot(ctx); err != nil {
 		return nil, err
 	}
 	if opts.Logf == nil {
-		opts.Logf = t.Logf
+		opts.Logf = tb.Logf
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
@@ -209,17 +209,17 @@ func Main(m *testing.M) {
 }
 
 // attachLogs adds what the nodes printed during a test that failed to its log, the last lines of each.
-func (c *Cluster) attachLogs(t testing.TB) {
-	t.Helper()
+func (c *Cluster) attachLogs(tb testing.TB) {
+	tb.Helper()
 	began := time.Now().Add(-time.Second)
-	t.Cleanup(func() {
-		if !t.Failed() {
+	tb.Cleanup(func() {
+		if !tb.Failed() {
 			return
 		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 30*time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), 30*time.Second)
 		defer cancel()
 		for _, n := range c.nodes() {
-			t.Logf("---- %s of Kafka %s, last lines:\n%s", n.alias, c.opts.Version, n.logTail(ctx, began, 120))
+			tb.Logf("---- %s of Kafka %s, last lines:\n%s", n.alias, c.opts.Version, n.logTail(ctx, began, 120))
 		}
 	})
 }

@@ -18,9 +18,9 @@ import (
 // They take the brokers' addresses, and work on an embedded broker as on a Cluster's.
 
 // CreateTopic creates a topic and waits until every partition has a leader. Configs are topic settings such as retention.ms.
-func CreateTopic(t testing.TB, brokers []string, topic string, partitions int, configs map[string]string) {
-	t.Helper()
-	cl := kafkaClient(t, brokers)
+func CreateTopic(tb testing.TB, brokers []string, topic string, partitions int, configs map[string]string) {
+	tb.Helper()
+	cl := kafkaClient(tb, brokers)
 	req := kmsg.NewPtrCreateTopicsRequest()
 	req.TimeoutMillis = 30_000
 	rt := kmsg.NewCreateTopicsRequestTopic()
@@ -31,90 +31,90 @@ func CreateTopic(t testing.TB, brokers []string, topic string, partitions int, c
 		rt.Configs = append(rt.Configs, rc)
 	}
 	req.Topics = append(req.Topics, rt)
-	res, err := req.RequestWith(t.Context(), cl)
+	res, err := req.RequestWith(tb.Context(), cl)
 	if err != nil {
-		t.Fatalf("create topic %s: %v", topic, err)
+		tb.Fatalf("create topic %s: %v", topic, err)
 	}
 	if err := kerr.ErrorForCode(res.Topics[0].ErrorCode); err != nil {
-		t.Fatalf("create topic %s: %v", topic, err)
+		tb.Fatalf("create topic %s: %v", topic, err)
 	}
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		n, err := partitionsWithLeader(t.Context(), cl, topic)
+		n, err := partitionsWithLeader(tb.Context(), cl, topic)
 		if err == nil && n == partitions {
 			return
 		}
 		select {
-		case <-t.Context().Done():
-			t.Fatalf("topic %s: %d of %d partitions have a leader: %v", topic, n, partitions, err)
+		case <-tb.Context().Done():
+			tb.Fatalf("topic %s: %d of %d partitions have a leader: %v", topic, n, partitions, err)
 		case <-tick.C:
 		}
 	}
 }
 
 // Produce writes records, each to its own Topic and Partition, in order, and waits until all are acknowledged. Offset is set in each.
-func Produce(t testing.TB, brokers []string, records ...*kgo.Record) {
-	t.Helper()
-	cl := kafkaClient(t, brokers)
-	if err := cl.ProduceSync(t.Context(), records...).FirstErr(); err != nil {
-		t.Fatalf("produce: %v", err)
+func Produce(tb testing.TB, brokers []string, records ...*kgo.Record) {
+	tb.Helper()
+	cl := kafkaClient(tb, brokers)
+	if err := cl.ProduceSync(tb.Context(), records...).FirstErr(); err != nil {
+		tb.Fatalf("produce: %v", err)
 	}
 }
 
 // ReadAll returns every record that the topic holds now, ordered by partition and offset; aborted ones too.
-func ReadAll(t testing.TB, brokers []string, topic string) []*kgo.Record {
-	t.Helper()
-	return readAll(t, brokers, topic, kgo.ReadUncommitted())
+func ReadAll(tb testing.TB, brokers []string, topic string) []*kgo.Record {
+	tb.Helper()
+	return readAll(tb, brokers, topic, kgo.ReadUncommitted())
 }
 
 // ReadCommitted is ReadAll without the records of aborted and open transactions.
-func ReadCommitted(t testing.TB, brokers []string, topic string) []*kgo.Record {
-	t.Helper()
-	return readAll(t, brokers, topic, kgo.ReadCommitted())
+func ReadCommitted(tb testing.TB, brokers []string, topic string) []*kgo.Record {
+	tb.Helper()
+	return readAll(tb, brokers, topic, kgo.ReadCommitted())
 }
 
 // WaitForRecords waits until the topic holds at least n records and returns all that it holds then. The topic need not exist yet.
-func WaitForRecords(t testing.TB, brokers []string, topic string, n int, timeout time.Duration) []*kgo.Record {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), timeout)
+func WaitForRecords(tb testing.TB, brokers []string, topic string, n int, timeout time.Duration) []*kgo.Record {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), timeout)
 	defer cancel()
-	cl := kafkaClient(t, brokers)
+	cl := kafkaClient(tb, brokers)
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	have := 0
 	for {
 		if partitions, err := partitionsWithLeader(ctx, cl, topic); err == nil && partitions > 0 {
-			records := ReadAll(t, brokers, topic)
+			records := ReadAll(tb, brokers, topic)
 			if have = len(records); have >= n {
 				return records
 			}
 		}
 		select {
 		case <-ctx.Done():
-			t.Fatalf("topic %s holds %d records after %s, want %d", topic, have, timeout, n)
+			tb.Fatalf("topic %s holds %d records after %s, want %d", topic, have, timeout, n)
 		case <-tick.C:
 		}
 	}
 }
 
 // CommittedOffsets returns what a consumer group has committed on a topic, by partition; partitions without a commit are left out.
-func CommittedOffsets(t testing.TB, brokers []string, group, topic string) map[int32]int64 {
-	t.Helper()
-	cl := kafkaClient(t, brokers)
+func CommittedOffsets(tb testing.TB, brokers []string, group, topic string) map[int32]int64 {
+	tb.Helper()
+	cl := kafkaClient(tb, brokers)
 	req := kmsg.NewPtrOffsetFetchRequest()
 	req.Group = group
 	rg := kmsg.NewOffsetFetchRequestGroup()
 	rg.Group = group
 	req.Groups = append(req.Groups, rg)
-	res, err := req.RequestWith(t.Context(), cl)
+	res, err := req.RequestWith(tb.Context(), cl)
 	if err != nil {
-		t.Fatalf("offsets of group %s: %v", group, err)
+		tb.Fatalf("offsets of group %s: %v", group, err)
 	}
 	out := map[int32]int64{}
 	for _, g := range res.Groups {
 		if err := kerr.ErrorForCode(g.ErrorCode); err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-			t.Fatalf("offsets of group %s: %v", group, err)
+			tb.Fatalf("offsets of group %s: %v", group, err)
 		}
 		for _, rt := range g.Topics {
 			for _, p := range rt.Partitions {
@@ -135,8 +135,8 @@ func CommittedOffsets(t testing.TB, brokers []string, group, topic string) map[i
 }
 
 // kafkaClient writes each record to the partition that it names and lives as long as the test.
-func kafkaClient(t testing.TB, brokers []string, opts ...kgo.Opt) *kgo.Client {
-	t.Helper()
+func kafkaClient(tb testing.TB, brokers []string, opts ...kgo.Opt) *kgo.Client {
+	tb.Helper()
 	cl, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(brokers...),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
@@ -144,9 +144,9 @@ func kafkaClient(t testing.TB, brokers []string, opts ...kgo.Opt) *kgo.Client {
 		kgo.ProducerLinger(0),
 	}, opts...)...)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(cl.Close)
+	tb.Cleanup(cl.Close)
 	return cl
 }
 
@@ -179,7 +179,7 @@ func ends(ctx context.Context, cl *kgo.Client, topic string, partitions int, at 
 	rt.Topic = topic
 	for p := range partitions {
 		rp := kmsg.NewListOffsetsRequestTopicPartition()
-		rp.Partition, rp.Timestamp = int32(p), at //nolint:gosec // a handful
+		rp.Partition, rp.Timestamp = int32(p), at
 		rt.Partitions = append(rt.Partitions, rp)
 	}
 	req.Topics = append(req.Topics, rt)
@@ -204,14 +204,14 @@ func ends(ctx context.Context, cl *kgo.Client, topic string, partitions int, at 
 	return out, nil
 }
 
-func readAll(t testing.TB, brokers []string, topic string, isolation kgo.IsolationLevel) []*kgo.Record {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+func readAll(tb testing.TB, brokers []string, topic string, isolation kgo.IsolationLevel) []*kgo.Record {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), time.Minute)
 	defer cancel()
-	admin := kafkaClient(t, brokers)
+	admin := kafkaClient(tb, brokers)
 	partitions, err := partitionsWithLeader(ctx, admin, topic)
 	if err != nil || partitions == 0 {
-		t.Fatalf("read topic %s: it has no partitions (%v)", topic, err)
+		tb.Fatalf("read topic %s: it has no partitions (%v)", topic, err)
 	}
 	var level int8
 	if isolation == kgo.ReadCommitted() {
@@ -219,11 +219,11 @@ func readAll(t testing.TB, brokers []string, topic string, isolation kgo.Isolati
 	}
 	first, err := ends(ctx, admin, topic, partitions, -2, level)
 	if err != nil {
-		t.Fatalf("read topic %s: %v", topic, err)
+		tb.Fatalf("read topic %s: %v", topic, err)
 	}
 	last, err := ends(ctx, admin, topic, partitions, -1, level)
 	if err != nil {
-		t.Fatalf("read topic %s: %v", topic, err)
+		tb.Fatalf("read topic %s: %v", topic, err)
 	}
 	from := map[int32]kgo.Offset{}
 	left := 0
@@ -237,16 +237,16 @@ func readAll(t testing.TB, brokers []string, topic string, isolation kgo.Isolati
 		return nil
 	}
 	// Control records are kept so that a partition which ends with a transaction's marker is seen to end.
-	cl := kafkaClient(t, brokers, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}),
+	cl := kafkaClient(tb, brokers, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}),
 		kgo.FetchIsolationLevel(isolation), kgo.KeepControlRecords(), kgo.FetchMaxWait(200*time.Millisecond))
 	done := map[int32]bool{}
 	var records []*kgo.Record
 	for left > 0 {
 		fetches := cl.PollFetches(ctx)
 		if err := fetches.Err0(); err != nil {
-			t.Fatalf("read topic %s: %v", topic, err)
+			tb.Fatalf("read topic %s: %v", topic, err)
 		}
-		fetches.EachError(func(_ string, p int32, err error) { t.Fatalf("read topic %s, partition %d: %v", topic, p, err) })
+		fetches.EachError(func(_ string, p int32, err error) { tb.Fatalf("read topic %s, partition %d: %v", topic, p, err) })
 		fetches.EachRecord(func(r *kgo.Record) {
 			if r.Offset < last[r.Partition] && !r.Attrs.IsControl() {
 				records = append(records, r)

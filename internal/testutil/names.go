@@ -15,29 +15,29 @@ import (
 )
 
 // TopicName is a name that no other test uses: the prefix and a random end. The topic is not created.
-func (c *Cluster) TopicName(t testing.TB, prefix string) string {
-	t.Helper()
+func (c *Cluster) TopicName(tb testing.TB, prefix string) string {
+	tb.Helper()
 	return prefix + "-" + randomSuffix()
 }
 
 // ConnectorName is a name that no other test uses: the prefix and a random end. A connector of that name is deleted when the test ends.
-func (c *Cluster) ConnectorName(t testing.TB, prefix string) string {
-	t.Helper()
+func (c *Cluster) ConnectorName(tb testing.TB, prefix string) string {
+	tb.Helper()
 	name := prefix + "-" + randomSuffix()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 30*time.Second)
+	tb.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), 30*time.Second)
 		defer cancel()
 		if err := c.deleteConnector(ctx, name); err != nil {
-			t.Logf("connector %s stays: %v", name, err)
+			tb.Logf("connector %s stays: %v", name, err)
 		}
 	})
 	return name
 }
 
 // DeleteConnectors deletes the connectors whose names start with prefix; an empty one means all of them.
-func (c *Cluster) DeleteConnectors(t testing.TB, prefix string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
+func (c *Cluster) DeleteConnectors(tb testing.TB, prefix string) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), time.Minute)
 	defer cancel()
 	var names []string
 	if err := c.eachWorker(ctx, func(base string) (bool, error) {
@@ -47,12 +47,12 @@ func (c *Cluster) DeleteConnectors(t testing.TB, prefix string) {
 		}
 		return true, json.Unmarshal(body, &names)
 	}); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for _, name := range names {
 		if strings.HasPrefix(name, prefix) {
 			if err := c.deleteConnector(ctx, name); err != nil {
-				t.Fatal(err)
+				tb.Fatal(err)
 			}
 		}
 	}

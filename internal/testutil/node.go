@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -214,7 +216,7 @@ func (n *Node) Logs(ctx context.Context, since time.Time, lines int) (string, er
 		opts.Since = fmt.Sprintf("%d.%09d", since.Unix(), since.Nanosecond())
 	}
 	if lines > 0 {
-		opts.Tail = fmt.Sprint(lines)
+		opts.Tail = strconv.Itoa(lines)
 	}
 	r, err := n.cluster.cli.ContainerLogs(ctx, n.ContainerID(), opts)
 	if err != nil {
@@ -257,15 +259,16 @@ func demultiplex(w io.Writer, r io.Reader) error {
 
 var httpClient = &http.Client{Transport: &http.Transport{DisableKeepAlives: true, Proxy: nil}}
 
-// workerReady asks GET /health (Kafka 3.9, KIP-1017), and older workers for the list of connectors.
-func workerReady(url string) func(context.Context) error {
+// workerReady asks GET /health, which is there since Kafka 3.9 (KIP-1017), and older workers for the list of connectors.
+func workerReady(version, url string) func(context.Context) error {
+	path := "/health"
+	if slices.Compare(numbers(version), []int{3, 9}) < 0 {
+		path = "/connectors"
+	}
 	return func(ctx context.Context) error {
-		status, err := statusOf(ctx, url+"/health")
-		if err == nil && status == http.StatusNotFound {
-			status, err = statusOf(ctx, url+"/connectors")
-		}
+		status, err := statusOf(ctx, url+path)
 		if err == nil && status != http.StatusOK {
-			err = fmt.Errorf("%s/health answers %d", url, status)
+			err = fmt.Errorf("GET %s%s: %d", url, path, status)
 		}
 		return err
 	}

@@ -158,8 +158,15 @@ func (o Options) workerProperties(alias string) map[string]string {
 		"plugin.path":                       strings.Join(path, ","),
 		"offset.flush.interval.ms":          "5000",
 		"task.shutdown.graceful.timeout.ms": "3000",
+		// A member learns of a rebalance with its next heartbeat, by default after up to 3 s.
+		"heartbeat.interval.ms": "1000",
+		// Looking through every jar for plugins takes most of a worker's start, and all of Kafka's own are listed in manifests (KIP-898).
+		"plugin.discovery": "service_load",
 		// Five minutes by default: how long the tasks of a worker that left wait for it.
 		"scheduled.rebalance.max.delay.ms": "2000",
+	}
+	if len(o.Plugins)+len(o.Classpath) > 0 {
+		delete(props, "plugin.discovery") // other people's need not be
 	}
 	for k, v := range o.WorkerProperties {
 		if v == "" {
