@@ -41,79 +41,76 @@ func newAutomaton(literals []string) (*automaton, bool) {
 		a.symbol[c] = a.symbol[fold(byte(c))]
 	}
 
-	type node struct {
-		child map[uint8]int32
-		fail  int32
-		out   []uint32
-	}
-	nodes := []node{{}}
+	// The trie, a row of children for each state; no state has the root for a child, so that 0 is none.
+	width := 1 << a.shift
+	table := make([]int32, width, 64*width)
+	out := make([][]uint32, 1, 64)
 	for id, l := range literals {
-		at := int32(0)
+		at := 0
 		for i := range len(l) {
-			sym := a.symbol[l[i]]
-			to, ok := nodes[at].child[sym]
-			if !ok {
-				to = int32(len(nodes))
-				nodes = append(nodes, node{})
-				if nodes[at].child == nil {
-					nodes[at].child = map[uint8]int32{}
+			cell := at<<a.shift | int(a.symbol[l[i]])
+			to := int(table[cell])
+			if to == 0 {
+				to = len(out)
+				if to == maxStates {
+					return nil, false
 				}
-				nodes[at].child[sym] = to
+				table = append(table, make([]int32, width)...)
+				out = append(out, nil)
+				table[cell] = int32(to)
 			}
 			at = to
 		}
-		nodes[at].out = append(nodes[at].out, uint32(id))
-	}
-	if len(nodes) > maxStates {
-		return nil, false
+		out[at] = append(out[at], uint32(id))
 	}
 
-	// Breadth first: fail links and the outputs of what a state ends with.
-	order := make([]int32, 0, len(nodes))
-	order = append(order, 0)
-	full := make([]int32, len(nodes)<<a.shift) // the goto function, with fail links followed
+	// Breadth first: where a state has no child, it goes where what it ends with goes; it has the outputs of that as well.
+	fail := make([]int32, len(out))
+	order := make([]int32, 1, len(out))
 	for head := 0; head < len(order); head++ {
-		at := order[head]
-		for n := 1; n <= symbols; n++ {
-			sym := uint8(n)
+		at := int(order[head])
+		back := int(fail[at]) << a.shift
+		for sym := 1; sym <= symbols; sym++ {
+			cell := at<<a.shift | sym
 			through := int32(0)
 			if at != 0 {
-				through = full[int(nodes[at].fail)<<a.shift|int(sym)]
+				through = table[back|sym]
 			}
-			to, ok := nodes[at].child[sym]
-			if !ok {
-				full[int(at)<<a.shift|int(sym)] = through
+			to := table[cell]
+			if to == 0 {
+				table[cell] = through
 				continue
 			}
-			full[int(at)<<a.shift|int(sym)] = to
-			nodes[to].fail = through
-			nodes[to].out = append(nodes[to].out, nodes[through].out...)
+			fail[to] = through
+			if len(out[through]) > 0 {
+				out[to] = append(out[to], out[through]...)
+			}
 			order = append(order, to)
 		}
 	}
 
 	// States with outputs come last, so that one comparison tells them.
-	number := make([]uint16, len(nodes))
+	number := make([]uint16, len(out))
 	n := uint16(0)
 	for _, at := range order {
-		if len(nodes[at].out) == 0 {
+		if len(out[at]) == 0 {
 			number[at] = n
 			n++
 		}
 	}
 	a.accept = n
 	for _, at := range order {
-		if len(nodes[at].out) > 0 {
+		if len(out[at]) > 0 {
 			number[at] = n
 			n++
-			a.out = append(a.out, nodes[at].out)
+			a.out = append(a.out, out[at])
 		}
 	}
-	a.next = make([]uint16, len(nodes)<<a.shift)
-	for at := range nodes {
+	a.next = make([]uint16, len(table))
+	for at := range out {
 		row := int(number[at]) << a.shift
 		for sym := range symbols + 1 {
-			a.next[row|sym] = number[full[at<<a.shift|sym]]
+			a.next[row|sym] = number[table[at<<a.shift|sym]]
 		}
 	}
 	return a, true

@@ -391,7 +391,7 @@ func (q *search) candidate(r uint16) {
 	if v.rule >= 0 && score <= v.score {
 		return
 	}
-	if len(rule.Frames) > 0 && !q.hasFrame(rule.Frames) {
+	if len(rule.Frames) > 0 && !hasFrame(q.t, rule.Frames, rule.weight != weightUser) {
 		return
 	}
 	if rule.Match != nil && !safely(rule.Match, q.t) {
@@ -400,11 +400,48 @@ func (q *search) candidate(r uint16) {
 	*v = verdict{rule: int(r), at: q.at, score: score}
 }
 
-func (q *search) hasFrame(frames []string) bool {
-	for i := range q.t.Chain {
-		for _, f := range frames {
-			if strings.Contains(q.t.Chain[i].frames, f) {
+// hasFrame reports whether a frame of the trace holds one of the texts. In the built-in table a text that begins with a
+// package is the beginning of a frame, which is cheaper to find.
+func hasFrame(t Trace, texts []string, builtin bool) bool {
+	if builtin && texts[0][0] >= 'a' && texts[0][0] <= 'z' {
+		return hasFramePrefix(t, texts)
+	}
+	for i := range t.Chain {
+		for _, f := range texts {
+			if strings.Contains(t.Chain[i].frames, f) {
 				return true
+			}
+		}
+	}
+	return false
+}
+
+// hasFramePrefix reports whether a frame begins with one of the packages.
+func hasFramePrefix(t Trace, packages []string) bool {
+	for i := range t.Chain {
+		for rest := t.Chain[i].frames; rest != ""; {
+			var line string
+			line, rest = cutLine(rest)
+			j := 0
+			for j < len(line) && (line[j] == ' ' || line[j] == '\t') {
+				j++
+			}
+			if strings.HasPrefix(line[j:], "at ") {
+				j += 3
+			}
+			if line = line[j:]; len(line) < 8 || line[0] == 'j' && line[4] == '.' {
+				continue
+			}
+			if k := strings.IndexByte(line[:min(len(line), 48)], '/'); k > 0 { // a class loader or module stands first
+				line = line[k+1:]
+				if len(line) > 0 && line[0] == '/' {
+					line = line[1:]
+				}
+			}
+			for _, p := range packages {
+				if strings.HasPrefix(line, p) {
+					return true
+				}
 			}
 		}
 	}

@@ -75,12 +75,17 @@ func fingerprint(pattern string, t Trace, at int, message []byte) string {
 func (h *hash) message(m []byte) {
 	host := false // the word before says that a host follows
 	for i := 0; i < len(m); {
-		if isDelimiter(m[i]) {
+		if wordByte[m[i]] == delimiter {
 			i++
 			continue
 		}
-		j := i
-		for j < len(m) && !isDelimiter(m[j]) {
+		j, plain := i, true
+		for j < len(m) {
+			c := wordByte[m[j]]
+			if c == delimiter {
+				break
+			}
+			plain = plain && c == letter
 			j++
 		}
 		word := m[i:j]
@@ -91,6 +96,10 @@ func (h *hash) message(m []byte) {
 		switch {
 		case len(word) == 0:
 			continue
+		case plain && !host:
+			for _, c := range word {
+				h.byte(c)
+			}
 		case host || isHost(word):
 			h.byte('@')
 		case isID(word):
@@ -140,13 +149,24 @@ func isAlnum(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
-func isDelimiter(c byte) bool {
-	switch c {
-	case ' ', '\t', '\r', '\n', '\'', '"', '`', '(', ')', '[', ']', '{', '}', ',', ';', '=', '<', '>', '|':
-		return true
+const (
+	other = iota
+	letter
+	delimiter
+)
+
+// wordByte says what a byte is to a word of a message.
+var wordByte = func() (t [256]uint8) {
+	for c := range 256 {
+		if b := byte(c) | 0x20; b >= 'a' && b <= 'z' || c == '_' || c == '-' {
+			t[c] = letter
+		}
 	}
-	return false
-}
+	for _, c := range []byte(" \t\r\n'\"`()[]{},;=<>|") {
+		t[c] = delimiter
+	}
+	return t
+}()
 
 func isHostWord(w []byte) bool {
 	switch string(w) {

@@ -163,11 +163,19 @@ var connectRules = []rule{
 	{
 		Pattern: Pattern{
 			ID: "config-exception", Exceptions: []string{"org.apache.kafka.common.config.ConfigException", "org.apache.kafka.connect.runtime.rest.errors.BadRequestException"},
-			Messages: []string{"connector configuration is invalid and contains the following", "unknown configuration '", "no field insertion configured", "invalid * configuration", "query may not be combined with"},
+			Messages: []string{"unknown configuration '", "no field insertion configured", "invalid * configuration", "query may not be combined with"},
 			Class:    ClassConfiguration, Advice: AdviceAfterChange,
 			Summary: "A setting is missing or wrong[: {setting}].", Remedies: fixSetting,
 			Source: "Kafka: ConfigDef; Connect: AbstractHerder.validateConnectorConfig",
 		}, weight: weightPlatform, either: true,
+	},
+	{
+		Pattern: Pattern{
+			ID: "connect-validation-failed", Messages: []string{"connector configuration is invalid and contains the following"},
+			Class: ClassConfiguration, Advice: AdviceAfterChange,
+			Summary: "The configuration was refused[: {setting}].", Remedies: fixSetting,
+			Source: "Connect: AbstractHerder.validateConnectorConfig; what a connector found out by connecting decides first",
+		}, weight: weightName,
 	},
 	{
 		Pattern: Pattern{

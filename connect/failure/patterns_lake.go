@@ -22,7 +22,7 @@ var lakeRules = []rule{
 	},
 	{
 		Pattern: Pattern{
-			ID: "iceberg-schema", Exceptions: []string{"org.apache.iceberg.exceptions.ValidationException", "org.apache.iceberg.exceptions.BadRequestException", "org.apache.iceberg.exceptions.UnprocessableEntityException", "org.apache.iceberg.exceptions.AlreadyExistsException"}, Messages: []string{"cannot change column type", "cannot add required column", "invalid schema", "cannot write incompatible data", "cannot find field", "a schema mismatch detected"}, Class: ClassDataConstraint, Advice: AdviceAfterChange,
+			ID: "iceberg-schema", Exceptions: []string{"org.apache.iceberg.exceptions.ValidationException", "org.apache.iceberg.exceptions.BadRequestException", "org.apache.iceberg.exceptions.UnprocessableEntityException", "org.apache.iceberg.exceptions.AlreadyExistsException"}, Messages: []string{"cannot change column type", "cannot add required column", "cannot write incompatible data", "cannot find field", "a schema mismatch detected"}, Class: ClassDataConstraint, Advice: AdviceAfterChange,
 			Summary: "The table refuses the record or the change of its schema[: {table}].", Remedies: []string{"Compare the record with the table; set iceberg.tables.evolve-schema-enabled=true for new and wider columns."}, Source: "org.apache.iceberg.exceptions",
 		}, weight: weightSpecific, either: true,
 	},

@@ -1,5 +1,7 @@
 package failure
 
+import "strings"
+
 var (
 	fixRegistryReach = []string{
 		"Check that the registry is up and that key.converter.schema.registry.url and value.converter.schema.registry.url (apicurio.registry.url) are its address, seen from the worker.",
@@ -41,8 +43,8 @@ var registryRules = []rule{
 				"java.net.ConnectException", "java.net.UnknownHostException", "java.net.SocketTimeoutException", "java.net.SocketException", "java.net.NoRouteToHostException", "java.net.http.HttpConnectTimeoutException", "java.net.http.HttpTimeoutException", "java.net.PortUnreachableException",
 				"org.apache.hc.client5.http.HttpHostConnectException", "org.apache.hc.core5.http.NoHttpResponseException", "java.nio.channels.UnresolvedAddressException", "java.nio.channels.ClosedChannelException",
 			},
-			Frames: []string{"io.confluent.kafka.schemaregistry.", "io.apicurio.", "com.amazonaws.services.schemaregistry.", "com.azure.data.schemaregistry."},
-			Class:  ClassSchemaRegistry, Advice: AdviceAfterRecovery,
+			Match: asksRegistry,
+			Class: ClassSchemaRegistry, Advice: AdviceAfterRecovery,
 			Summary: "The schema registry[ {host}] cannot be reached.", Remedies: fixRegistryReach,
 			Source: "Confluent RestService, Apicurio client",
 		}, weight: weightExact,
@@ -86,4 +88,19 @@ var registryRules = []rule{
 			Source: "Apicurio: ErrorHandler.parseError keeps neither text nor cause of a connection error",
 		}, weight: weightPlatform,
 	},
+}
+
+// asksRegistry reports whether the trace passes through the client of a registry, or through the serializers that ask it:
+// their exceptions have no frames, and the frames below are cut by `... 12 more`.
+func asksRegistry(t Trace) bool {
+	for i := range t.Chain {
+		m := t.Chain[i].Message
+		m = m[:min(len(m), 200)]
+		for _, verb := range [...]string{"rror serializing ", "rror deserializing ", "rror retrieving ", "rror registering ", "ailed to serialize Avro", "ailed to deserialize data for topic"} {
+			if strings.Contains(m, verb) && (strings.Contains(m, "Avro") || strings.Contains(m, "JSON") || strings.Contains(m, "Protobuf") || strings.Contains(m, "schema")) {
+				return true
+			}
+		}
+	}
+	return hasFramePrefix(t, registryFrames[:5])
 }

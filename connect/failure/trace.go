@@ -4,6 +4,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Trace is a parsed Java stack trace. Its strings are parts of the text it was parsed from.
@@ -107,14 +108,27 @@ const (
 // Parse splits a Java stack trace into its exceptions. Any text is accepted: without frames, with CRLF, without
 // indentation, cut anywhere, or no trace at all. It takes time in proportion to the length, and allocates only the chain.
 func Parse(trace string) Trace {
-	var buf [16]Exception
-	p := parser{text: trace, chain: buf[:0]}
+	p := parsers.Get().(*parser)
+	p.text = trace
 	p.run()
-	if len(p.chain) == 0 {
-		return Trace{text: trace}
+	t := Trace{text: trace}
+	if len(p.chain) > 0 {
+		t.Chain = slices.Clone(p.chain)
 	}
-	return Trace{Chain: slices.Clone(p.chain), text: trace}
+	chain := p.chain
+	clear(chain) // hold no text of the caller's
+	if cap(chain) > maxPooled {
+		chain = nil
+	}
+	*p = parser{chain: chain[:0]}
+	parsers.Put(p)
+	return t
 }
+
+// maxPooled is the longest chain that is kept to be filled again.
+const maxPooled = 256
+
+var parsers = sync.Pool{New: func() any { return &parser{chain: make([]Exception, 0, 16)} }}
 
 // maxNesting bounds suppressed blocks inside suppressed blocks; deeper ones hang on the deepest known.
 const maxNesting = 16
@@ -370,6 +384,9 @@ var identByte = func() (t [256]bool) {
 // isFrame reports whether s, what follows `at `, is a frame. A frame cut at the end has no parenthesis: it is
 // accepted where the line was indented.
 func isFrame(s string, indented bool) bool {
+	if i := strings.IndexByte(s, '('); i > 0 && identByte[s[0]] && strings.IndexByte(s[:i], ' ') < 0 && strings.IndexByte(s[:i], '.') > 0 && identByte[s[i-1]] {
+		return true
+	}
 	dots := 0
 	for i := range len(s) {
 		c := s[i]
@@ -497,6 +514,9 @@ func hasThrowableSuffix(name string) bool {
 
 // isStrongHead reports whether the line can only be the head of an exception.
 func isStrongHead(s string) bool {
+	if len(s) < 12 || strings.IndexByte(s[:min(len(s), 64)], '.') < 0 && s[0] != 'E' {
+		return false
+	}
 	class, _ := parseHead(s)
 	return strings.IndexByte(class, '.') > 0 && hasThrowableSuffix(class) || strings.HasPrefix(s, `Exception in thread "`)
 }

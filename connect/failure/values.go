@@ -183,9 +183,28 @@ func indexFold(s, needle string) int {
 	return -1
 }
 
+// secretHints are what a text with a secret in it holds, in lower case; without any of them the text is left alone.
+var secretHints = sync.OnceValue(func() *automaton {
+	a, ok := newAutomaton([]string{
+		"passw", "pass=", "passphrase", "passcode", "secret", "token=", "token:", "token\"", "token'", "tokens", "key=", "key:", "key\"", "key'", "credential", "pwd", "jaas", "bearer ", "basic ", "authorization:", "authorization=", "authorization\"",
+		"config {", "sig=", "cookie", "sas=", "private", "eyj", "userinfo", "user.info", "user_info", "@", "pass:", "pass\"",
+	})
+	if !ok {
+		return &automaton{accept: 0, next: make([]uint16, 32), shift: 5}
+	}
+	return a
+})
+
 // secretless cuts passwords, tokens and the like out of a text that may hold them.
 func secretless(s string) string {
-	return redact.Text(s)
+	a := secretHints()
+	state := uint16(0)
+	for i := range len(s) {
+		if state = a.next[uint(state)<<a.shift|uint(a.symbol[s[i]])]; state >= a.accept {
+			return redact.Text(s)
+		}
+	}
+	return s
 }
 
 // clean makes a name fit for one line: no control characters, bounded.
