@@ -65,7 +65,13 @@ var databaseRules = []rule{
 	},
 	{
 		Pattern: Pattern{
-			ID: "sqlserver-authentication", Messages: []string{"login failed for user", "login failed.", "cannot open database * requested by the login", "the login is from an untrusted domain", "failed to authenticate the user"}, Class: ClassAuthentication, Advice: AdviceAfterChange,
+			ID: "sqlserver-database-missing", Messages: []string{"cannot open database * requested by the login", "database * does not exist. make sure that the name"}, Class: ClassConfiguration, Advice: AdviceAfterChange,
+			Summary: "The database does not exist, or the login may not open it.", Remedies: fixDB, Source: "SQL Server 4060, 911",
+		}, weight: weightExact, codes: []string{"vendor 4060", "vendor 911"},
+	},
+	{
+		Pattern: Pattern{
+			ID: "sqlserver-authentication", Messages: []string{"login failed for user", "login failed.", "the login is from an untrusted domain", "failed to authenticate the user"}, Class: ClassAuthentication, Advice: AdviceAfterChange,
 			Summary: "SQL Server refused the log-in[ of {user}].", Remedies: fixDBLogin, Source: "SQL Server 18456, 18452, 4060",
 		}, weight: weightExact, codes: []string{"vendor 18456", "vendor 18452", "vendor 18487", "vendor 18488", "vendor 40532"},
 	},
@@ -93,7 +99,7 @@ var databaseRules = []rule{
 	},
 	{
 		Pattern: Pattern{
-			ID: "sqlserver-connection", Messages: []string{"the tcp/ip connection to the host", "connection reset by peer: socket write error", "the connection is closed", "sql server did not return a response", "is not currently available", "is not accessible", "service is currently busy", "cannot be opened. it is in the middle of a restore", "currently in the process of being"}, Class: ClassConnection, Advice: AdviceAfterRecovery,
+			ID: "sqlserver-connection", Messages: []string{"the tcp/ip connection to the host", "connection reset by peer: socket write error", "the connection is closed", "sql server did not return a response", "is not currently available", "shutdown is in progress", "is not accessible", "service is currently busy", "cannot be opened. it is in the middle of a restore", "currently in the process of being"}, Class: ClassConnection, Advice: AdviceAfterRecovery,
 			Summary: "SQL Server[ {host}] cannot be reached.", Remedies: fixServerUp, Source: "mssql-jdbc; SQL Server 40613, 40197, 40501, 983",
 		}, weight: weightPlatform, codes: []string{"vendor 40613", "vendor 40197", "vendor 40501", "vendor 40143", "vendor 983", "vendor 4221", "vendor 10053", "vendor 10054"},
 	},
@@ -140,6 +146,12 @@ var databaseRules = []rule{
 			ID: "snowflake-authentication", Exceptions: []string{"net.snowflake.", "com.snowflake."}, Messages: []string{"jwt token is invalid", "incorrect username or password", "authentication token has expired", "private key", "invalid private", "incorrect username"}, Class: ClassAuthentication, Advice: AdviceAfterChange,
 			Summary: "Snowflake refused the key or the log-in.", Remedies: []string{"Check snowflake.user.name, snowflake.private.key and its passphrase, and that the public key is set on the user (DESC USER).", "Compare the worker's clock: a JWT is valid for a minute."}, Source: "Snowflake 390100, 390144, 390114",
 		}, weight: weightExact,
+	},
+	{
+		Pattern: Pattern{
+			ID: "snowflake-record", Messages: []string{"invalid sinkrecord", "cannot infer type from null", "failed to convert json", "the given row cannot be converted"}, Class: ClassSerialization, Advice: AdviceAfterChange,
+			Summary: "The Snowflake sink cannot read a record.", Remedies: fixRecord, Source: "Snowflake connector: SnowflakeErrors 0010, 5015, 5019",
+		}, weight: weightSpecific,
 	},
 	{
 		Pattern: Pattern{

@@ -47,9 +47,9 @@ var debeziumRules = []rule{
 		Pattern: Pattern{
 			ID: "source-logging-off", Messages: []string{
 				"logical decoding requires wal_level", "wal_level property must be 'logical'", "wal_level", "the mysql server is not configured to use a row binlog_format", "binlog_format", "is not configured to use a full binlog_row_image", "show master status", "show binary log status", "show binary logs", "binary logging", "binlog is not enabled", "binlog not enabled", "not configured to use a row",
-				"could not access file \"decoderbufs\"", "could not access file \"wal2json\"", "change streams are only supported on replica sets", "$changestream stage is only supported on replica sets", "gtid_mode", "the server is not configured",
+				"could not access file \"decoderbufs\"", "could not access file \"wal2json\"", "change streams are only supported on replica sets", "$changestream stage is only supported on replica sets", "gtid_mode", "the server is not configured", "only supported on replica sets",
 			}, Class: ClassSourceState, Advice: AdviceAfterChange, Summary: "The source does not log what the connector reads.", Remedies: fixLogging, Source: "PostgreSQL 55000; MySQL log_bin; MongoDB 40573",
-		}, weight: weightSpecific,
+		}, weight: weightSpecific, codes: []string{"mongo 40573"},
 	},
 	{
 		Pattern: Pattern{

@@ -4,6 +4,15 @@ package failure
 var generalRules = []rule{
 	{
 		Pattern: Pattern{
+			ID: "general-credentials", Messages: []string{
+				"invalid api key", "invalid api-key", "api key is invalid", "invalid credentials", "bad credentials", "invalid password", "wrong password", "incorrect password", "password is incorrect", "invalid username or password", "incorrect username or password", "bad user name or password",
+				"invalid username/password", "authentication failed", "invalid access key", "credentials are invalid", "could not authenticate", "authentication invalid", "credentials provided were not accepted",
+			}, Class: ClassAuthentication, Advice: AdviceAfterChange, Summary: "The other side[ {host}] refused the credentials.",
+			Remedies: []string{"Check user, password, key or token in the connector's configuration; they may have been rotated or expired."}, Source: "common wording",
+		}, weight: weightSpecific,
+	},
+	{
+		Pattern: Pattern{
 			ID: "general-authentication", Messages: []string{
 				"authentication failed", "authentication failure", "authentication error", "not authenticated", "unauthenticated", "invalid credentials", "bad credentials", "invalid password", "wrong password", "incorrect password", "invalid api key", "invalid api-key", "api key is invalid", "invalid token", "unauthorized", "login failed", "log in failed", "failed to login", "failed to log in",
 				"could not authenticate", "unable to authenticate", "cannot authenticate", "invalid user name", "invalid username", "no credentials", "missing credentials", "credentials are invalid", "could not load credentials", "unable to load credentials", "not logged in", "invalid login", "password is incorrect", "authentication required", "authentication is required", "noauth", "wrongpass",
@@ -47,7 +56,7 @@ var generalRules = []rule{
 	{
 		Pattern: Pattern{
 			ID: "general-constraint", Messages: []string{
-				"duplicate key", "already exists", "unique constraint", "unique index", "constraint violation", "constraint failed", "integrity constraint", "violates constraint", "primary key", "foreign key", "cannot be null", "must not be null", "not null constraint", "null constraint", "too long", "value out of range", "out of range", "does not match the target", "rejected by", "no such column", "column does not",
+				"duplicate key", "already exists", "unique constraint", "unique index", "constraint violation", "constraint failed", "integrity constraint", "violates constraint", "primary key", "foreign key", "cannot be null", "must not be null", "not null constraint", "null constraint", "value too long", "is too long", "string too long", "value out of range", "out of range", "does not match the target", "rejected by", "no such column", "column does not",
 				"table does not exist", "unknown column", "constraintvalidationfailed", "wrongtype", "duplicate record", "required field missing", "required_field_missing", "string_too_long", "invalid_field", "validation failed", "failed validation", "validation error", "undefined column", "unknown identifier", "unconfigured table", "invalidtypes", "schema mismatch", "incompatible schema",
 			}, Class: ClassDataConstraint, Advice: AdviceAfterChange, Summary: "The target refuses a record[ for {table}][, field {field}].", Remedies: fixTable, Source: "common wording",
 		}, weight: weightText,

@@ -203,7 +203,7 @@ var kafkaRules = []rule{
 		Pattern: Pattern{
 			ID: "kafka-timeout", Exceptions: []string{"org.apache.kafka.common.errors.TimeoutException"},
 			Messages: []string{
-				"record(s) for * has passed since batch creation", "not present in metadata after", "timed out waiting for a node assignment", "failed to update metadata after", "timeout expired before the position", "timeout expired while", "failed to get offsets by times", "timed out while trying to create",
+				"record(s) for * has passed since batch creation", "not present in metadata after", "timed out waiting for a node assignment", "failed to update metadata after", "timeout expired before the position", "timeout expired while", "failed to get offsets by times", "timed out while trying to create", "timed out while checking for or creating",
 				"timeout of * expired before", "timeout expired before", "timeout expired after", "failed to allocate * bytes within the configured max blocking time",
 			},
 			Class: ClassTimeout, Advice: AdviceAfterRecovery,

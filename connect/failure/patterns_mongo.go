@@ -63,9 +63,9 @@ var mongoRules = []rule{
 	},
 	{
 		Pattern: Pattern{
-			ID: "mongo-configuration", Exceptions: []string{"com.mongodb.MongoConfigurationException", "com.mongodb.MongoClientException", "com.mongodb.MongoIncompatibleDriverException"}, Messages: []string{"only supported on replica sets", "unable to look up txt record", "no srv records"}, Class: ClassConfiguration, Advice: AdviceAfterChange,
+			ID: "mongo-configuration", Exceptions: []string{"com.mongodb.MongoConfigurationException", "com.mongodb.MongoClientException", "com.mongodb.MongoIncompatibleDriverException"}, Messages: []string{"unable to look up txt record", "no srv records"}, Class: ClassConfiguration, Advice: AdviceAfterChange,
 			Summary: "The connection string or the pipeline does not fit the MongoDB server.", Remedies: fixSetting, Source: "MongoDB 40573, 40324; com.mongodb.MongoConfigurationException",
-		}, weight: weightText, either: true, codes: []string{"mongo 40573", "mongo 40324", "mongo 26", "mongo 73", "mongo 166", "mongo 40415", "mongo 8", "mongo 20"},
+		}, weight: weightText, either: true, codes: []string{"mongo 40324", "mongo 26", "mongo 73", "mongo 166", "mongo 40415", "mongo 8", "mongo 20"},
 	},
 	{
 		Pattern: Pattern{

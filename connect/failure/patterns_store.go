@@ -100,7 +100,7 @@ var storeRules = []rule{
 	},
 	{
 		Pattern: Pattern{
-			ID: "salesforce-authentication", Messages: []string{"invalid_session_id", "invalid_login", "invalid username, password, security token", "login_must_use_security_token", "authentication failure"}, Class: ClassAuthentication, Advice: AdviceAfterChange,
+			ID: "salesforce-authentication", Messages: []string{"invalid_session_id", "invalid_login", "invalid username, password, security token", "login_must_use_security_token", "authentication invalid", "authentication failure"}, Class: ClassAuthentication, Advice: AdviceAfterChange,
 			Summary: "Salesforce refused the log-in.", Remedies: []string{"Check user, password with security token, and the connected app's consumer key and secret."}, Source: "Salesforce API status codes",
 		}, weight: weightExact,
 	},

@@ -149,3 +149,34 @@ func TestRootOfMeasuredFailures(t *testing.T) {
 		assert.Equal(t, strings.TrimSpace(x.RootMessage), root.Message, x.ID)
 	}
 }
+
+// written are short texts of products that are not in the samples.
+func written(tb testing.TB) []sample {
+	tb.Helper()
+	raw, err := os.ReadFile(filepath.Join("testdata", "written.txt"))
+	require.NoError(tb, err)
+	restartable := map[string]string{"r": "yes", "a": "maybe", "c": "no", "u": "maybe"}
+	var out []sample
+	for i, line := range strings.Split(strings.TrimSpace(string(raw)), "\n") {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		label, trace, ok := strings.Cut(line, "\t")
+		require.True(tb, ok, "line %d has no tab", i+1)
+		class, advice, ok := strings.Cut(label, " ")
+		require.True(tb, ok, "line %d has no advice", i+1)
+		require.Contains(tb, restartable, advice, "line %d", i+1)
+		trace = strings.NewReplacer(`\n`, "\n", `\t`, "\t").Replace(trace)
+		out = append(out, sample{ID: fmt.Sprintf("line %d", i+1), Class: class, Restartable: restartable[advice], Trace: trace})
+	}
+	return out
+}
+
+func TestWrittenFailuresAreDiagnosed(t *testing.T) {
+	t.Parallel()
+	s := judge(written(t), failure.Diagnose)
+	t.Log("\n" + s.String())
+	assert.GreaterOrEqual(t, percent(s.class, s.total), 97.0)
+	assert.GreaterOrEqual(t, percent(s.advice, s.total), 95.0)
+	assert.Empty(t, s.restartWhereNo)
+}

@@ -106,11 +106,21 @@ const (
 )
 
 // Parse splits a Java stack trace into its exceptions. Any text is accepted: without frames, with CRLF, without
-// indentation, cut anywhere, or no trace at all. It takes time in proportion to the length, and allocates only the chain.
+// indentation, cut anywhere, or no trace at all. It takes time in proportion to the length, and allocates only the chain;
+// a trace whose line feeds were escaped or lost, or whose lines carry the prefix of a log, is copied once.
 func Parse(trace string) Trace {
 	p := parsers.Get().(*parser)
 	p.text = trace
 	p.run()
+	if !p.anyFrames {
+		if text, ok := unfold(trace); ok {
+			chain := p.chain
+			clear(chain)
+			*p = parser{chain: chain[:0], text: text}
+			p.run()
+			trace = text
+		}
+	}
 	t := Trace{text: trace}
 	if len(p.chain) > 0 {
 		t.Chain = slices.Clone(p.chain)
@@ -141,13 +151,14 @@ type parser struct {
 	open  [maxNesting]struct{ exception, indent int }
 	depth int
 
-	msgStart int
-	msgEnd   int
-	frStart  int
-	frEnd    int
-	inFrames bool // frames of the current exception have begun
-	wrapped  bool // the trace is printed root first
-	noFrames int8 // whether the text has a frame anywhere: 0 not looked yet, 1 yes, -1 no
+	msgStart  int
+	msgEnd    int
+	frStart   int
+	frEnd     int
+	inFrames  bool // frames of the current exception have begun
+	anyFrames bool
+	wrapped   bool // the trace is printed root first
+	noFrames  int8 // whether the text has a frame anywhere: 0 not looked yet, 1 yes, -1 no
 }
 
 func (p *parser) run() {
@@ -265,7 +276,7 @@ func (p *parser) frame(start, end int) {
 		p.msgStart, p.msgEnd = start, start
 	}
 	if !p.inFrames {
-		p.inFrames = true
+		p.inFrames, p.anyFrames = true, true
 		p.frStart = start
 	}
 	p.frEnd = end
