@@ -15,6 +15,7 @@ import (
 const (
 	DefaultInterval       = 30 * time.Second
 	DefaultRequestTimeout = 2 * time.Minute
+	DefaultReachTimeout   = 5 * time.Second
 )
 
 // Config configures a Supervisor. Its zero value is usable: every connector is watched with the default Policy and what is remembered lives in memory.
@@ -45,8 +46,11 @@ type Config struct {
 	// Notify tunes how Notifiers are called.
 	Notify NotifyOptions
 
-	// Reach asks the other side whether it answers before a restart is spent. Defaults to none.
+	// Reach asks the other side whether it answers before a restart is spent on class connection, timeout or schema_registry: while it is unreachable
+	// nothing is spent, and when it is back the restart follows at once. Defaults to none; package recovery/reach has one.
 	Reach Reach
+	// ReachTimeout bounds one such question. Defaults to 5 s.
+	ReachTimeout time.Duration
 	// Progress tells whether records move. Defaults to none.
 	Progress Progress
 
@@ -69,15 +73,8 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// NotifyOptions tunes how people are told. (Filled in with the notifiers.)
-type NotifyOptions struct{}
-
-// Notifier tells somebody. An error is retried.
-type Notifier interface {
-	Notify(ctx context.Context, e Event) error
-}
-
-// Reach asks the endpoints that a connector talks to whether they answer.
+// Reach asks the endpoints that a connector talks to whether they answer. The config is the connector's own, secrets included: it must not be kept or
+// shown. An error is taken for unknown. It is called concurrently.
 type Reach interface {
 	Reach(ctx context.Context, connector string, config map[string]string, d failure.Diagnosis) (Reachability, error)
 }
@@ -95,6 +92,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.RequestTimeout < 0 {
 		errs = append(errs, fmt.Errorf("recovery: Config.RequestTimeout is %v: use a positive duration, or zero for %v", c.RequestTimeout, DefaultRequestTimeout))
+	}
+	if c.ReachTimeout < 0 {
+		errs = append(errs, fmt.Errorf("recovery: Config.ReachTimeout is %v: use a positive duration, or zero for %v", c.ReachTimeout, DefaultReachTimeout))
 	}
 	guard, err := c.Guard.withDefaults()
 	if err != nil {
@@ -121,14 +121,23 @@ func (c Config) withDefaults() (Config, error) {
 	for i, n := range c.Notifiers {
 		if n == nil {
 			errs = append(errs, fmt.Errorf("recovery: Config.Notifiers[%d] is nil", i))
+		} else if v, ok := n.(interface{ Validate() error }); ok {
+			if err := v.Validate(); err != nil {
+				errs = append(errs, fmt.Errorf("recovery: Config.Notifiers[%d]: %w", i, err))
+			}
 		}
+	}
+	notify, err := c.Notify.withDefaults()
+	if err != nil {
+		errs = append(errs, err)
 	}
 	if len(errs) > 0 {
 		return Config{}, errors.Join(errs...)
 	}
 	c.Interval = orDuration(c.Interval, DefaultInterval)
 	c.RequestTimeout = orDuration(c.RequestTimeout, DefaultRequestTimeout)
-	c.Guard = guard
+	c.ReachTimeout = orDuration(c.ReachTimeout, DefaultReachTimeout)
+	c.Guard, c.Notify = guard, notify
 	c.Policy = c.Policy.Defaults()
 	if c.Store == nil {
 		c.Store = NewMemoryStore()
@@ -137,7 +146,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if c.Diagnose == nil {
-		c.Diagnose = diagnoseTrace
+		c.Diagnose = failure.Diagnose
 	}
 	return c, nil
 }

@@ -74,8 +74,14 @@ type Event struct {
 	NextAttempt time.Time `json:"nextAttempt,omitzero"` // zero when none is planned
 	Error       string    `json:"error,omitempty"`      // redacted
 
-	Count int      `json:"count,omitempty"` // connectors spoken of together
+	Count int      `json:"count,omitempty"` // connectors spoken of together; Connector then joins a few of Names
 	Names []string `json:"names,omitempty"`
+
+	// In notifications only.
+	Resolved bool      `json:"resolved,omitempty"` // this is the end of an earlier one
+	Resolves EventKind `json:"resolves,omitempty"` // of what
+	Reminder bool      `json:"reminder,omitempty"` // told before and still so
+	Since    time.Time `json:"since,omitzero"`     // when it was first so
 }
 
 // NeedsPerson reports whether the event says that no more is done without a person.

@@ -43,11 +43,12 @@ type ConnectorHealth struct {
 
 // Stats counts since New.
 type Stats struct {
-	Sweeps      int       `json:"sweeps"`
-	SweepErrors int       `json:"sweepErrors"`
-	StoreErrors int       `json:"storeErrors"`
-	LastSweep   time.Time `json:"lastSweep,omitzero"`
-	LastError   string    `json:"lastError,omitempty"` // of the latest pass, redacted
+	Sweeps       int       `json:"sweeps"`
+	SweepErrors  int       `json:"sweepErrors"`
+	StoreErrors  int       `json:"storeErrors"`
+	NotifyErrors int       `json:"notifyErrors"` // messages given up
+	LastSweep    time.Time `json:"lastSweep,omitzero"`
+	LastError    string    `json:"lastError,omitempty"` // of the latest pass, redacted
 
 	Connectors int           `json:"connectors"`
 	Phases     map[Phase]int `json:"phases"` // connectors by phase
@@ -246,4 +247,5 @@ func (s *Supervisor) emit(ctx context.Context, e Event) {
 	if s.cfg.OnEvent != nil {
 		s.cfg.OnEvent(e)
 	}
+	s.courier.take(e)
 }

@@ -24,6 +24,8 @@ type due struct {
 	o    Observation
 	p    Policy
 	d    Decision
+
+	question *question
 }
 
 // judge decides for everything that was seen, and acts.
@@ -35,23 +37,36 @@ func (s *Supervisor) judge(ctx context.Context, l *look) (Result, error) {
 	var ready []due
 	next := now.Add(s.cfg.Interval)
 	s.observeGates(ctx, l, now)
+	s.configReads = 0
+	var cases []*due
+	var asked []*question
 	for _, name := range sortedKeys(l.unwell) {
-		o := l.unwell[name]
-		rec := s.ensure(name)
-		p, ok := s.policyFor(ctx, name, rec, now)
+		r := &due{name: name, rec: s.ensure(name), o: l.unwell[name]}
+		p, ok := s.policyFor(ctx, name, r.rec, now)
 		if !ok {
 			continue
 		}
-		o.Hold = s.hold(name, now)
-		s.readConfig(ctx, name, rec, &o, now)
-		o.Release, o.Single = s.gates.released(&rec.detail.state, rec.detail.last, now)
-		d := Decide(p, rec.detail.state, o, now)
-		if d.Action == ActionRestart {
-			ready = append(ready, due{name, rec, o, p, d})
+		r.p = p
+		r.o.Hold = s.hold(name, now)
+		s.readConfig(ctx, name, r.rec, &r.o, now)
+		r.o.Release, r.o.Single = s.gates.released(&r.rec.detail.state, r.rec.detail.last, now)
+		if r.question = s.questions(name, r.rec, &r.o); r.question != nil {
+			asked = append(asked, r.question)
+		}
+		cases = append(cases, r)
+	}
+	s.askOthers(ctx, asked)
+	for _, r := range cases {
+		if r.question != nil {
+			r.o.Reach = r.question.answer
+		}
+		r.d = Decide(r.p, r.rec.detail.state, r.o, now)
+		if r.d.Action == ActionRestart {
+			ready = append(ready, *r)
 			continue
 		}
-		errs = append(errs, s.apply(ctx, name, rec, &o, d, now))
-		if at := d.Next; !at.IsZero() && at.After(now) && at.Before(next) {
+		errs = append(errs, s.apply(ctx, r.name, r.rec, &r.o, r.d, now))
+		if at := r.d.Next; !at.IsZero() && at.After(now) && at.Before(next) {
 			next = at
 		}
 	}

@@ -11,11 +11,23 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/go-reconnect/reconnect/connect"
+	"github.com/go-reconnect/reconnect/connect/failure"
 )
 
 // configEvery is how often the config of an unhealthy connector is read to see whether it has changed. The call takes Connect's herder thread.
 const configEvery = 5 * time.Minute
+
+// A pass reads at most maxConfigReads configs and waits for none longer than configTimeout.
+const (
+	maxConfigReads = 100
+	configTimeout  = 5 * time.Second
+)
+
+// reachConcurrency is how many Reach probes are under way at once.
+const reachConcurrency = 8
 
 // load reads the store once, and again after a conflict. A failure is told once and means that nothing is decided.
 func (s *Supervisor) load(ctx context.Context) error {
@@ -50,6 +62,18 @@ func (s *Supervisor) load(ctx context.Context) error {
 		rec.detail = &detail{state: e.State, version: e.Version, last: e.State.Restarts.Last()}
 	}
 	s.view.Unlock()
+	now := s.now()
+	for _, e := range entries {
+		kind := EventHeld
+		if e.State.Latch == LatchExhausted {
+			kind = EventExhausted
+		}
+		if e.Key != "" && e.State.Latch != LatchNone && e.State.GoneAt.IsZero() {
+			ev := s.event(kind, e.Key, s.record(e.Key), now)
+			ev.Time, ev.State = e.State.LatchedAt, connect.StateFailed
+			s.courier.adopt(ev, now)
+		}
+	}
 	s.loaded = true
 	if s.sweep.count == 0 {
 		// What was remembered makes the first listing believable or not: it may come from a worker that is still starting.
@@ -152,18 +176,78 @@ func (s *Supervisor) storeWorked(ctx context.Context) {
 	}
 }
 
-// readConfig hashes the config of a connector that is held, exhausted or freshly failed, now and then. A config that cannot be read is no change.
+// readConfig hashes the config of a connector whose failure is believed, now and then, and keeps it no longer than that failure lasts. A config that
+// cannot be read is no change.
 func (s *Supervisor) readConfig(ctx context.Context, name string, rec *record, o *Observation, now time.Time) {
-	st := &rec.detail.state
-	if len(o.Failed) == 0 || !st.Down || st.Attempt.Pending() || now.Sub(rec.detail.cfgAt) < configEvery {
+	d := rec.detail
+	if len(o.Failed) == 0 || !d.state.Down {
+		d.config = nil
 		return
 	}
-	rec.detail.cfgAt = now
-	cfg, err := s.c.GetConfig(ctx, name)
-	if err != nil {
+	if s.cfg.Reach == nil && d.state.Latch == LatchNone || d.state.Attempt.Pending() || now.Sub(d.cfgAt) < configEvery || s.configReads >= maxConfigReads {
 		return
+	}
+	s.configReads++
+	d.cfgAt = now
+	cctx, cancel := context.WithTimeout(ctx, configTimeout)
+	defer cancel()
+	cfg, err := s.c.GetConfig(cctx, name)
+	if err != nil {
+		// The herder is busy, and the others would wait for it as well.
+		s.configReads = maxConfigReads
+		return
+	}
+	if s.cfg.Reach != nil {
+		d.config = cfg
 	}
 	o.ConfigHash = configHash(s.cfg.Cluster, name, cfg)
+}
+
+// askOthers asks the other side of every connector whose failure may be its absence, a few at a time.
+func (s *Supervisor) askOthers(ctx context.Context, asked []*question) {
+	var g errgroup.Group
+	g.SetLimit(reachConcurrency)
+	for _, q := range asked {
+		g.Go(func() error {
+			actx, cancel := context.WithTimeout(ctx, s.cfg.ReachTimeout)
+			defer cancel()
+			answer, err := s.cfg.Reach.Reach(actx, q.name, q.config, q.diagnosis)
+			if err != nil || answer != ReachReachable && answer != ReachUnreachable {
+				// A probe that fails says nothing about the other side.
+				answer = ReachUnknown
+			}
+			q.answer = answer
+			return nil
+		})
+	}
+	_ = g.Wait() // they return no errors
+}
+
+// question is one Reach probe.
+type question struct {
+	name      string
+	config    map[string]string
+	diagnosis failure.Diagnosis
+	answer    Reachability
+}
+
+// questions lists whom to ask: failures of connection, timeout and schema_registry that are believed and have no restart pending.
+func (s *Supervisor) questions(name string, rec *record, o *Observation) *question {
+	st := &rec.detail.state
+	if s.cfg.Reach == nil || len(o.Failed) == 0 || !st.Down || st.Attempt.Pending() || rec.detail.config == nil || o.State == connect.StatePaused || o.State == connect.StateStopped || o.Paused > 0 {
+		return nil
+	}
+	for i := range o.Failed {
+		f := &o.Failed[i]
+		switch f.Class {
+		case failure.ClassConnection, failure.ClassTimeout, failure.ClassSchemaRegistry:
+			return &question{name: name, config: rec.detail.config, diagnosis: failure.Diagnosis{
+				Class: f.Class, Restart: f.Advice, Pattern: f.Pattern, Summary: f.Summary, Remedies: f.Remedies, Fingerprint: f.Fingerprint,
+			}}
+		default:
+		}
+	}
+	return nil
 }
 
 // configHash is keyed by cluster and connector, so that equal configs of two connectors do not show. Keys that only people read are left out:

@@ -71,7 +71,7 @@ const (
 // Observe turns a status into an Observation. A nil diagnose means failure.Diagnose. It allocates only for FAILED instances and keeps nothing of the status but its strings.
 func Observe(status connect.ConnectorStatus, diagnose func(trace string) failure.Diagnosis) Observation {
 	if diagnose == nil {
-		diagnose = diagnoseTrace
+		diagnose = failure.Diagnose
 	}
 	o := Observation{Connector: status.Name, Type: status.Type, State: status.Connector.State, Tasks: len(status.Tasks)}
 	place := newHash()

@@ -25,19 +25,21 @@ type Supervisor struct {
 	running atomic.Bool
 
 	// Only the pass touches these.
-	loaded   bool
-	sweep    sweepMemory
-	perTask  bool
-	gates    *gates
-	storeBad bool
-	badSweep bool
-	blind    bool
-	failures int        // sweeps in a row
-	guard    sync.Mutex // loaded and storeBad, which concurrent restarts touch
-	emitting sync.Mutex
-	view     sync.RWMutex
-	records  map[string]*record
-	stats    Stats
+	loaded      bool
+	sweep       sweepMemory
+	perTask     bool
+	gates       *gates
+	courier     *courier
+	storeBad    bool
+	badSweep    bool
+	blind       bool
+	failures    int        // sweeps in a row
+	configReads int        // in this pass
+	guard       sync.Mutex // loaded and storeBad, which concurrent restarts touch
+	emitting    sync.Mutex
+	view        sync.RWMutex
+	records     map[string]*record
+	stats       Stats
 }
 
 // record is what is known of one connector. It is small for a healthy one: detail is nil when there is nothing to remember.
@@ -65,7 +67,8 @@ type detail struct {
 	outcome   Outcome
 	cfgAt     time.Time // when the config was last read
 	badPolicy bool
-	held      Reason // told of this hold
+	config    map[string]string // of a connector that is down, when something asks for it; it can hold secrets and is never shown
+	held      Reason            // told of this hold
 }
 
 // Result is what one pass did.
@@ -88,6 +91,7 @@ func New(c Connect, cfg Config) (*Supervisor, error) {
 	}
 	s := &Supervisor{c: c, cfg: cfg, pass: make(chan struct{}, 1), wake: make(chan struct{}, 1), records: map[string]*record{}, perTask: cfg.PerTask, gates: newGates(cfg.Guard)}
 	s.stats.Phases = map[Phase]int{}
+	s.courier = newCourier(&s.cfg)
 	return s, nil
 }
 
@@ -98,6 +102,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		return ErrRunning
 	}
 	defer s.running.Store(false)
+	defer s.deliver(ctx)()
 	if s.cfg.Elector == nil {
 		return s.loop(ctx)
 	}
@@ -126,6 +131,27 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		pause = min(2*pause, maxPause)
 	}
 	return nil
+}
+
+// deliver starts telling people; what it returns ends that and waits for it.
+func (s *Supervisor) deliver(ctx context.Context) (stop func()) {
+	dctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.courier.run(dctx, s.undelivered)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+func (s *Supervisor) undelivered(err error) {
+	s.cfg.Logger.Warn("a notification was not delivered", "err", redacted(err))
+	s.view.Lock()
+	defer s.view.Unlock()
+	s.stats.NotifyErrors++
 }
 
 // forget makes the next pass read the store again: another supervisor may have led in between.
@@ -195,6 +221,13 @@ func (s *Supervisor) Reconcile(ctx context.Context) (Result, error) {
 		return res, err
 	}
 	defer s.unlock()
+	if !s.running.Load() {
+		defer func() {
+			fctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushPatience)
+			defer cancel()
+			s.courier.flush(fctx, s.undelivered)
+		}()
+	}
 	if err := s.load(ctx); err != nil {
 		return res, err
 	}
