@@ -1,6 +1,10 @@
 package connect_test
 
-import "reflect"
+import (
+	"io"
+	"log"
+	"reflect"
+)
 
 // methodsOf lists the exported methods of a value's type.
 func methodsOf(v any) []string {
@@ -11,3 +15,5 @@ func methodsOf(v any) []string {
 	}
 	return names
 }
+
+func discardLog() *log.Logger { return log.New(io.Discard, "", 0) }
