@@ -42,6 +42,7 @@ type core struct {
 
 	mu       sync.Mutex
 	versions []sighting
+	mute     map[string]time.Time // workers whose GET / gave no version, and when
 	created  map[string]time.Time
 }
 
@@ -83,7 +84,7 @@ func NewClient(baseURL string, opts ...Option) (*Client, error) {
 	}
 	c.core = &core{
 		auth: o.auth, rotates: o.rotates, header: o.header, timeout: o.timeout, retry: o.retry.withDefaults(),
-		logger: o.logger, userAgent: o.userAgent, hooks: o.hooks, maxBytes: o.maxBytes, misdirecting: o.misdirecting, created: map[string]time.Time{},
+		logger: o.logger, userAgent: o.userAgent, hooks: o.hooks, maxBytes: o.maxBytes, misdirecting: o.misdirecting, created: map[string]time.Time{}, mute: map[string]time.Time{},
 	}
 	c.core.http = httpClient(&o)
 	return c, nil

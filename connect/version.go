@@ -44,6 +44,9 @@ func (c *Client) knownVersion() (low kversion.Version, raw string, seen, fresh b
 	current := c.current().url
 	c.core.mu.Lock()
 	defer c.core.mu.Unlock()
+	if at, ok := c.core.mute[current]; ok && now.Sub(at) < versionRefresh {
+		fresh = true
+	}
 	for _, s := range c.core.versions {
 		if now.Sub(s.at) >= versionWindow || !c.has(s.worker) {
 			continue
@@ -62,16 +65,23 @@ func (c *Client) knownVersion() (low kversion.Version, raw string, seen, fresh b
 // serverVersion returns the version that decides, reading it where it was not read lately or the worker changed. known is false where no worker
 // answered any version; a version that is zero though known is one that cannot be mapped.
 func (c *Client) serverVersion(ctx context.Context) (v kversion.Version, known bool) {
-	if v, _, _, fresh := c.knownVersion(); fresh {
-		return v, true
+	if v, _, known, fresh := c.knownVersion(); fresh {
+		return v, known
 	}
 	// One attempt: whether it works shows in the call that follows. It has its own short limit, so that a worker that hangs cannot use up the call.
 	vctx, cancel := context.WithTimeout(ctx, defaultReadTimeout)
 	defer cancel()
 	s := c.newSession(&epRoot, "/")
 	s.retries = 0
-	if a, err := s.do(vctx); err == nil {
-		_, _ = decodeServerInfo(c.core, s, a)
+	a, err := s.do(vctx)
+	if err == nil {
+		_, err = decodeServerInfo(c.core, s, a)
+	}
+	if err != nil && s.last != nil {
+		// Something answers there, but no version: do not ask before every call.
+		c.core.mu.Lock()
+		c.core.mute[s.worker().url] = time.Now()
+		c.core.mu.Unlock()
 	}
 	v, _, known, _ = c.knownVersion()
 	return v, known
