@@ -439,9 +439,10 @@ func (b *outbox) run(ctx context.Context, log func(err error)) {
 	}
 }
 
-// once calls the notifier. A notifier that ignores its context is left behind after the time-out, so that nothing waits for it.
+// once calls the notifier. A call on its way when Run ends may finish, within its time-out. A notifier that ignores its context is left behind after
+// the time-out, so that nothing waits for it.
 func (b *outbox) once(ctx context.Context, e Event) error {
-	ctx, cancel := context.WithTimeout(ctx, b.opts.Timeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.opts.Timeout)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- b.n.Notify(ctx, e) }()

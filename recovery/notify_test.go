@@ -222,6 +222,7 @@ func TestAMaintenanceWindowRestartsAndTellsNothing(t *testing.T) {
 
 // post is a RoundTripper that keeps the requests.
 type post struct {
+	mu     sync.Mutex
 	status int
 	bodies []string
 	paths  []string
@@ -229,6 +230,8 @@ type post struct {
 
 func (p *post) RoundTrip(r *http.Request) (*http.Response, error) {
 	b, _ := io.ReadAll(r.Body)
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.bodies, p.paths = append(p.bodies, string(b)), append(p.paths, r.URL.Path)
 	if p.status == 0 {
 		return nil, errors.New("connection refused")
