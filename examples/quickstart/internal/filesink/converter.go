@@ -55,9 +55,9 @@ func (w *Worker) converter(prefix string, config map[string]string) (class strin
 		}
 		return class, jsonConverter{schemas: enabled}, nil
 	}
-	return class, nil, &Exception{Class: classConfig, Message: text("Invalid value " + class + " for configuration " + prefix + ": Class " + class + " could not be found."), Frames: startFrames}
+	return class, nil, &Exception{Class: classConfig, Message: new("Invalid value " + class + " for configuration " + prefix + ": Class " + class + " could not be found."), Frames: startFrames}
 }
 
 func configException(key, problem string) *Exception {
-	return &Exception{Class: classConfig, Message: text("Invalid value for configuration " + key + ": " + problem), Frames: startFrames}
+	return &Exception{Class: classConfig, Message: new("Invalid value for configuration " + key + ": " + problem), Frames: startFrames}
 }

@@ -59,7 +59,7 @@ func (w *Worker) openDeadLetters(ctx context.Context, connector string, task int
 func (d *deadLetters) create(ctx context.Context, factor int16) error {
 	meta := kmsg.NewPtrMetadataRequest()
 	t := kmsg.NewMetadataRequestTopic()
-	t.Topic = kmsg.StringPtr(d.topic)
+	t.Topic = new(d.topic)
 	meta.Topics = append(meta.Topics, t)
 	found, err := meta.RequestWith(ctx, d.producer)
 	if err != nil {
@@ -94,14 +94,14 @@ func initFailed(topic string, err error) *Exception {
 	}
 	cause := &Exception{Class: class, Message: &message}
 	return &Exception{
-		Class: classConnect, Message: text("Could not initialize dead letter queue with topic=" + topic),
+		Class: classConnect, Message: new("Could not initialize dead letter queue with topic=" + topic),
 		Frames: slices.Concat([]string{
 			"org.apache.kafka.connect.runtime.errors.DeadLetterQueueReporter.createAndSetup(DeadLetterQueueReporter.java:95)",
 			"org.apache.kafka.connect.runtime.Worker.sinkTaskReporters(Worker.java:1116)",
 			"org.apache.kafka.connect.runtime.Worker$SinkTaskBuilder.lambda$doBuild$0(Worker.java:1922)",
 		}, startFrames),
 		Cause: &Exception{
-			Class: classExecution, Message: text(cause.String()), Cause: cause,
+			Class: classExecution, Message: new(cause.String()), Cause: cause,
 			Frames: []string{
 				"java.base/java.util.concurrent.CompletableFuture.reportGet(Unknown Source)",
 				"java.base/java.util.concurrent.CompletableFuture.get(Unknown Source)",
@@ -119,7 +119,7 @@ func (d *deadLetters) report(ctx context.Context, r *kgo.Record, connector strin
 	}
 	d.producer.Produce(context.WithoutCancel(ctx), letter, func(_ *kgo.Record, err error) {
 		if err != nil {
-			d.log.Error("could not write to the dead letter queue", "connector", connector, "task", task, "err", err)
+			d.log.ErrorContext(ctx, "could not write to the dead letter queue", "connector", connector, "task", task, "err", err)
 		}
 	})
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // Exception is a Java exception: what a worker puts into /status and into dead letter headers.
-type Exception struct {
+type Exception struct { //nolint:errname // what Java calls one
 	Class   string
 	Message *string // nil is Java's null message
 	// Frames is the whole stack, innermost first, each without "at".
@@ -127,5 +127,3 @@ func (e *Exception) below(s Stage) *Exception {
 	}
 	return &c
 }
-
-func text(s string) *string { return &s }

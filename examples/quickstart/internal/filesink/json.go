@@ -25,10 +25,10 @@ func (c jsonConverter) ToConnect(data []byte) (any, *Exception) {
 	node, parseErr := parseJSON(data)
 	if parseErr != nil {
 		return nil, &Exception{
-			Class: classData, Message: text("Converting byte[] to Kafka Connect data failed due to serialization error: "),
+			Class: classData, Message: new("Converting byte[] to Kafka Connect data failed due to serialization error: "),
 			Frames: []string{"org.apache.kafka.connect.json.JsonConverter.toConnectData(JsonConverter.java:348)"},
 			Cause: &Exception{
-				Class: classSerialization, Message: text(parseErr.String()),
+				Class: classSerialization, Message: new(parseErr.String()),
 				Frames: []string{
 					"org.apache.kafka.connect.json.JsonDeserializer.deserialize(JsonDeserializer.java:74)",
 					"org.apache.kafka.connect.json.JsonConverter.toConnectData(JsonConverter.java:346)",
@@ -45,7 +45,7 @@ func (c jsonConverter) ToConnect(data []byte) (any, *Exception) {
 	payload, hasPayload := envelope["payload"]
 	if !ok || len(envelope) != 2 || !hasSchema || !hasPayload {
 		return nil, &Exception{
-			Class: classData, Message: text(noEnvelope),
+			Class: classData, Message: new(noEnvelope),
 			Frames: []string{"org.apache.kafka.connect.json.JsonConverter.toConnectData(JsonConverter.java:355)"},
 		}
 	}
@@ -142,14 +142,14 @@ func explain(err *json.SyntaxError, data []byte) (message string, at int) {
 		return fmt.Sprintf("Illegal character ((CTRL-CHAR, code %d)): only regular white space (\\r, \\n, \\t) is allowed between tokens", r), at
 	}
 	expected := "expected a valid value " + validValue
-	switch text := err.Error(); {
-	case strings.Contains(text, "object key string"):
+	switch says := err.Error(); {
+	case strings.Contains(says, "object key string"):
 		expected = "was expecting double-quote to start field name"
-	case strings.Contains(text, "after object key:value pair"):
+	case strings.Contains(says, "after object key:value pair"):
 		expected = "was expecting comma to separate Object entries"
-	case strings.Contains(text, "after array element"):
+	case strings.Contains(says, "after array element"):
 		expected = "was expecting comma to separate Array entries"
-	case strings.Contains(text, "after object key"):
+	case strings.Contains(says, "after object key"):
 		expected = "was expecting a colon to separate field name and value"
 	}
 	return "Unexpected character (" + shown + "): " + expected, at
@@ -165,7 +165,7 @@ func jackson(class, message string, data []byte, at int) *Exception {
 	column := at - bytes.LastIndexByte(data[:at], '\n')
 	return &Exception{
 		Class: class,
-		Message: text(message + "\n at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: " +
+		Message: new(message + "\n at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: " +
 			fmt.Sprintf("%d, column: %d]", line, column)),
 		Frames: slices.Concat(jacksonFrames(class, message), []string{
 			"com.fasterxml.jackson.databind.ObjectMapper.readTree(ObjectMapper.java:3363)",

@@ -104,11 +104,22 @@ func (k *kafka) lag(ctx context.Context, group, topic string) (lag int64) {
 func (k *kafka) partitions(ctx context.Context, topic string) int32 {
 	meta := kmsg.NewPtrMetadataRequest()
 	t := kmsg.NewMetadataRequestTopic()
-	t.Topic = kmsg.StringPtr(topic)
+	t.Topic = new(topic)
 	meta.Topics = append(meta.Topics, t)
 	resp, err := meta.RequestWith(ctx, k.client)
 	if err != nil || len(resp.Topics) != 1 {
 		return 0
 	}
 	return int32(len(resp.Topics[0].Partitions))
+}
+
+func (k *kafka) createTopic(topic string) {
+	k.t.Helper()
+	req := kmsg.NewPtrCreateTopicsRequest()
+	t := kmsg.NewCreateTopicsRequestTopic()
+	t.Topic, t.NumPartitions, t.ReplicationFactor = topic, 1, 1
+	req.Topics = append(req.Topics, t)
+	resp, err := req.RequestWith(k.t.Context(), k.client)
+	require.NoError(k.t, err)
+	require.Zero(k.t, resp.Topics[0].ErrorCode)
 }

@@ -83,7 +83,7 @@ func (op operator) do(ctx context.Context, stage Stage, class string, fn func() 
 	}
 	stack := operatorFrames(stage)
 	return nil, false, &Exception{
-		Class: classConnect, Message: text("Tolerance exceeded in error handler"), Cause: e,
+		Class: classConnect, Message: new("Tolerance exceeded in error handler"), Cause: e,
 		Frames: slices.Concat([]string{"org.apache.kafka.connect.runtime.errors.RetryWithToleranceOperator.execAndHandleError(RetryWithToleranceOperator.java:259)"}, stack[4:]),
 	}
 }
@@ -102,7 +102,7 @@ func (op operator) retry(ctx context.Context, fn func() (any, *Exception)) (any,
 			return nil, e
 		}
 		if op.maxDelay <= 0 && (300*time.Millisecond)<<((attempt-1)%64) > op.maxDelay {
-			return nil, &Exception{Class: classIllegalArgument, Message: text("bound must be positive")}
+			return nil, &Exception{Class: classIllegalArgument, Message: new("bound must be positive")}
 		}
 		d := (300 * time.Millisecond) << min(attempt-1, 30)
 		if d > op.maxDelay {

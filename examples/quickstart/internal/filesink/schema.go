@@ -226,9 +226,11 @@ func nodeType(node any) string {
 	return "NULL"
 }
 
-func dataException(message string) *Exception { return &Exception{Class: classData, Message: text(message)} }
+func dataException(message string) *Exception {
+	return &Exception{Class: classData, Message: new(message)}
+}
 
 // notModelled stops the task instead of inventing an answer.
 func notModelled(what string) *Exception {
-	return &Exception{Class: "embedded.NotModelled", Message: text("the quickstart's embedded sink does not model " + what + "; run it with -docker")}
+	return &Exception{Class: "embedded.NotModelled", Message: new("the quickstart's embedded sink does not model " + what + "; run it with -docker")}
 }

@@ -104,7 +104,7 @@ func (t *sinkTask) start(ctx context.Context, config map[string]string) *Excepti
 		kgo.FetchMaxWait(250*time.Millisecond),
 	)
 	if err != nil {
-		return &Exception{Class: classConnect, Message: text("Failed to construct kafka consumer: " + err.Error()), Frames: startFrames}
+		return &Exception{Class: classConnect, Message: new("Failed to construct kafka consumer: " + err.Error()), Frames: startFrames}
 	}
 	t.consumer = consumer
 	return nil
@@ -141,7 +141,7 @@ func (t *sinkTask) open(name string) *Exception {
 
 func couldNotOpen(name string, err error) *Exception {
 	cause := &Exception{
-		Class: classFileSystem, Message: text(name + ": " + reason(err)),
+		Class: classFileSystem, Message: new(name + ": " + reason(err)),
 		Frames: slices.Concat([]string{
 			"java.base/sun.nio.fs.UnixException.translateToIOException(Unknown Source)",
 			"java.base/sun.nio.fs.UnixException.rethrowAsIOException(Unknown Source)",
@@ -159,15 +159,14 @@ func couldNotOpen(name string, err error) *Exception {
 		cause.Class, cause.Message = classAccessDenied, &name
 	}
 	return &Exception{
-		Class: classConnect, Message: text("Couldn't find or create file '" + name + "' for FileStreamSinkTask"), Cause: cause,
+		Class: classConnect, Message: new("Couldn't find or create file '" + name + "' for FileStreamSinkTask"), Cause: cause,
 		Frames: slices.Concat([]string{"org.apache.kafka.connect.file.FileStreamSinkTask.start(FileStreamSinkTask.java:74)"}, startFrames),
 	}
 }
 
 // reason is the system's own word for what went wrong, without Go's.
 func reason(err error) string {
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
 		s := errno.Error()
 		return strings.ToUpper(s[:1]) + s[1:]
 	}
@@ -274,12 +273,12 @@ func (t *sinkTask) put(batch []converted) (problem *Exception) {
 
 func putFailed(err error) *Exception {
 	return &Exception{
-		Class: classConnect, Message: text("Exiting WorkerSinkTask due to unrecoverable exception."),
+		Class: classConnect, Message: new("Exiting WorkerSinkTask due to unrecoverable exception."),
 		Frames: slices.Concat([]string{
 			"org.apache.kafka.connect.runtime.WorkerSinkTask.deliverMessages(WorkerSinkTask.java:648)",
 			"org.apache.kafka.connect.runtime.WorkerSinkTask.poll(WorkerSinkTask.java:360)",
 		}, pollFrames[2:]),
-		Cause: &Exception{Class: "java.io.IOException", Message: text(reason(err)), Frames: slices.Concat([]string{
+		Cause: &Exception{Class: "java.io.IOException", Message: new(reason(err)), Frames: slices.Concat([]string{
 			"java.base/java.io.FileOutputStream.writeBytes(Native Method)",
 			"org.apache.kafka.connect.runtime.WorkerSinkTask.deliverMessages(WorkerSinkTask.java:618)",
 			"org.apache.kafka.connect.runtime.WorkerSinkTask.poll(WorkerSinkTask.java:360)",
@@ -309,7 +308,7 @@ func (t *sinkTask) commit(ctx context.Context) {
 	})
 	// A refused commit (a rebalance) is tried again at the next flush: a record is written twice before one is lost.
 	if refused != nil {
-		t.worker.logger().Warn("could not commit offsets", "connector", t.connector, "task", t.task, "err", refused)
+		t.worker.logger().WarnContext(ctx, "could not commit offsets", "connector", t.connector, "task", t.task, "err", refused)
 	}
 }
 
