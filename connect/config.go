@@ -286,3 +286,36 @@ func secretsOf(name string, cfg map[string]string) []string {
 func isClassKey(k string) bool {
 	return k == "connector.class" || strings.HasSuffix(k, ".type") || strings.HasSuffix(k, "converter") || strings.HasSuffix(k, ".class") || k == "transforms" || k == "topics"
 }
+
+// formatPlain prints a struct by its fields under any verb. Without it fmt, handed a verb that a pointer field has no use for, would print what is behind the
+// pointer without asking the Config in it.
+func formatPlain(f fmt.State, verb rune, v any) {
+	if verb == 'v' && f.Flag('#') {
+		_, _ = fmt.Fprintf(f, "%#v", v)
+		return
+	}
+	_, _ = fmt.Fprintf(f, "%+v", v)
+}
+
+type (
+	plainConnector Connector
+	plainCreate    CreateRequest
+	plainTask      Task
+	plainExpanded  ExpandedConnector
+	plainChange    Change
+)
+
+// Format prints the configuration redacted under every verb.
+func (c Connector) Format(f fmt.State, verb rune) { formatPlain(f, verb, plainConnector(c)) }
+
+// Format prints the configuration redacted under every verb.
+func (r CreateRequest) Format(f fmt.State, verb rune) { formatPlain(f, verb, plainCreate(r)) }
+
+// Format prints the configuration redacted under every verb.
+func (t Task) Format(f fmt.State, verb rune) { formatPlain(f, verb, plainTask(t)) }
+
+// Format prints the configuration redacted under every verb.
+func (x ExpandedConnector) Format(f fmt.State, verb rune) { formatPlain(f, verb, plainExpanded(x)) }
+
+// Format prints the configuration redacted under every verb.
+func (c Change) Format(f fmt.State, verb rune) { formatPlain(f, verb, plainChange(c)) }

@@ -141,6 +141,9 @@ func (e *Error) Is(target error) bool {
 	return false
 }
 
+// Format prints the text of Error under every verb, so that Body is never printed.
+func (e Error) Format(f fmt.State, verb rune) { formatText(f, verb, (&e).Error(), (&e).GoString()) }
+
 // GoString keeps Body out of %#v.
 func (e *Error) GoString() string { return "&connect.Error{" + strconv.Quote(e.Error()) + "}" }
 

@@ -1,6 +1,7 @@
 package connect_test
 
 import (
+	"encoding/json"
 	"io"
 	"log"
 	"reflect"
@@ -17,3 +18,11 @@ func methodsOf(v any) []string {
 }
 
 func discardLog() *log.Logger { return log.New(io.Discard, "", 0) }
+
+func mustJSON(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
