@@ -47,6 +47,8 @@ type world struct {
 	client  *http.Client
 	fake    *connecttest.Server // nil on a real cluster
 	prefix  string
+	fillers int
+	swapped bool // urls[0] is worker-1's: the leader comes first
 	// pause waits for what has no event to wait on; virtual on the fake.
 	pause func(time.Duration)
 }
@@ -64,6 +66,17 @@ func (w *world) fill(s string) string {
 		s = s[:i] + w.prefix + s[i+1:j] + s[j+1:]
 	}
 }
+
+// index is the number of the node behind urls[i].
+func (w *world) index(i int) int {
+	if w.swapped {
+		return len(w.urls) - 1 - i
+	}
+	return i
+}
+
+// id is the worker id of the node behind urls[i].
+func (w *world) id(i int) string { return fmt.Sprintf("worker-%d:8083", w.index(i)) }
 
 func (w *world) name(s string) string { return w.prefix + s }
 
@@ -239,6 +252,55 @@ func newFakeWorld(t *testing.T, version string) *world {
 		version: v, raw: version, urls: s.InProcessURLs(), client: s.Client(), fake: s, prefix: "c-",
 		pause: func(d time.Duration) { <-time.After(d) },
 	}
+}
+
+// leads reports whether a worker is the leader: a name with a `;` arrives whole only where it is not forwarded.
+func (w *world) leads(t *testing.T, worker int) bool {
+	t.Helper()
+	a := w.must(t, worker, contractRequest{Method: http.MethodDelete, Path: "/connectors/<none>%3Bx"})
+	require.Equal(t, 404, a.Status, "%s", a)
+	return strings.Contains(string(a.Body), ";x")
+}
+
+// differences lists where two JSON values differ, at most ten places.
+func differences(path string, want, got any) []string {
+	var out []string
+	switch x := want.(type) {
+	case map[string]any:
+		y, same := got.(map[string]any)
+		if !same {
+			break
+		}
+		for _, k := range slices.Sorted(maps.Keys(x)) {
+			if _, there := y[k]; !there {
+				out = append(out, fmt.Sprintf("%s.%s: only in the fake's: %v", path, k, x[k]))
+				continue
+			}
+			out = append(out, differences(path+"."+k, x[k], y[k])...)
+		}
+		for _, k := range slices.Sorted(maps.Keys(y)) {
+			if _, there := x[k]; !there {
+				out = append(out, fmt.Sprintf("%s.%s: only in the worker's: %v", path, k, y[k]))
+			}
+		}
+		return out[:min(len(out), 10)]
+	case []any:
+		y, same := got.([]any)
+		if !same {
+			break
+		}
+		if len(x) != len(y) {
+			out = append(out, fmt.Sprintf("%s: %d elements and %d", path, len(x), len(y)))
+		}
+		for i := range min(len(x), len(y)) {
+			out = append(out, differences(fmt.Sprintf("%s[%d]", path, i), x[i], y[i])...)
+		}
+		return out[:min(len(out), 10)]
+	}
+	if want != got {
+		return []string{fmt.Sprintf("%s: the fake has %v, the worker %v", path, want, got)}
+	}
+	return nil
 }
 
 // shapeOf describes a JSON value by its kinds and keys; the elements of an array are joined by `|`. In objects at the

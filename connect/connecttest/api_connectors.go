@@ -72,10 +72,15 @@ func (s *Server) getConnector(rq *request) reply {
 	})
 }
 
+// getConfig is the one call whose time-out names no stage.
 func (s *Server) getConfig(rq *request) reply {
-	return s.readConnector(rq, func(_ *view, _ string, rec *configRecord) reply {
+	r := s.readConnector(rq, func(_ *view, _ string, rec *configRecord) reply {
 		return jsonReply(http.StatusOK, rec.config.hashed())
 	})
+	if e, ok := r.body.(errorMessage); ok && strings.HasPrefix(*e.Message, textTimeout) {
+		return refuse(http.StatusInternalServerError, textTimeout)
+	}
+	return r
 }
 
 func (s *Server) getTasks(rq *request) reply {
@@ -299,7 +304,7 @@ func (s *Server) putResume(rq *request) reply { return s.retarget(rq, targetStar
 
 // retarget is pause and resume: written by whichever worker is asked, never forwarded, not held up by a rebalance.
 func (s *Server) retarget(rq *request, target string) reply {
-	return s.onHerder(rq.http.Context(), rq.worker, func() reply {
+	return s.onHerderWriting(rq.http.Context(), rq.worker, "target state", func() reply {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		name := rq.params[0]

@@ -76,15 +76,12 @@ func (s *Server) getOffsets(rq *request) reply {
 func (s *Server) patchOffsets(rq *request) reply {
 	const class = entities + "ConnectorOffsets"
 	j := &jackson{in: rq.body, v: s.version}
-	n, err := j.parse()
-	switch {
-	case err != nil:
-		return *s.badJSON(j, class, err)
-	case n == nil:
+	n, syntax := j.parse()
+	if n == nil && syntax == nil {
 		return *nullPointer(class+".offsets()", "offsets")
 	}
-	list, err := offsetList(n, class)
-	if err != nil {
+	list, err := s.offsetList(n, class)
+	if err = first(err, syntax); err != nil {
 		return *s.badJSON(j, class, err)
 	}
 	if len(list) == 0 {
@@ -105,13 +102,16 @@ func (s *Server) deleteOffsets(rq *request) reply {
 }
 
 // offsetList reads ConnectorOffsets as far as Jackson checks it.
-func offsetList(n *node, class string) ([]*node, *jacksonError) {
+func (s *Server) offsetList(n *node, class string) ([]*node, *jacksonError) {
+	if n == nil {
+		return nil, nil
+	}
 	if n.kind != '{' {
 		return nil, wrongType(class, n)
 	}
 	for _, key := range n.keys {
 		if key != "offsets" {
-			return nil, unknownField(n, class, key, []string{"offsets"})
+			return nil, s.unknownField(n, class, key, []string{"offsets"})
 		}
 	}
 	offsets := n.fields["offsets"]
@@ -127,7 +127,7 @@ func offsetList(n *node, class string) ([]*node, *jacksonError) {
 		}
 		for _, key := range item.keys {
 			if key != "partition" && key != "offset" {
-				return nil, unknownField(item, entities+"ConnectorOffset", key, []string{"partition", "offset"})
+				return nil, s.unknownField(item, entities+"ConnectorOffset", key, []string{"partition", "offset"})
 			}
 			if field := item.fields[key]; field.kind != '{' && field.kind != 'z' {
 				return nil, wrongType("java.util.LinkedHashMap<java.lang.String,java.lang.Object>", field, "offsets", key)

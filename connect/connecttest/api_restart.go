@@ -1,6 +1,8 @@
 package connecttest
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -13,7 +15,11 @@ import (
 func (s *Server) restartConnector(rq *request) reply {
 	tasks, onlyFailed := rq.flag("includeTasks"), rq.flag("onlyFailed")
 	if (tasks || onlyFailed) && s.version.atLeast(3, 0) {
-		return s.onLeader(rq, rq.params[0], func(_ *worker, name string) reply {
+		what := fmt.Sprintf("restart request for {connectorName='%s', onlyFailed=%t, includeTasks=%t}", rq.params[0], onlyFailed, tasks)
+		herder := func(ctx context.Context, w *worker, op func() reply) reply {
+			return s.onHerderWriting(ctx, w, what, op)
+		}
+		return s.onLeaderBy(rq, rq.params[0], herder, func(_ *worker, name string) reply {
 			return s.restartPlanned(name, tasks, onlyFailed)
 		})
 	}

@@ -157,7 +157,7 @@ func connectorKeys(p *plugin, v apiVersion) []configKey {
 		common("name", "STRING", nil, "HIGH", groupCommon, "MEDIUM", "Connector name", 1, "The connector's name, unique in its Connect cluster.").must().checked(connectorName),
 		common("connector.class", "STRING", nil, "HIGH", groupCommon, "LONG", "Connector class", 2,
 			"The connector's class: its full name, simple name or alias. Here "+p.class+", "+p.simpleName()+" or "+p.alias()+".").must(),
-		common("connector.plugin.version", "STRING", nil, "MEDIUM", groupCommon, "MEDIUM", "Connector version", 2, "Which versions of the connector plugin may be used.").from(4, 1),
+		common("connector.plugin.version", "STRING", text(p.version), "MEDIUM", groupCommon, "MEDIUM", "Connector version", 2, "Which versions of the connector plugin may be used.").from(4, 1),
 		common("tasks.max", "INT", text("1"), "HIGH", groupCommon, "SHORT", "Tasks max", 3, "How many tasks the connector may have at most.").checked(atLeastOne),
 		common("tasks.max.enforce", "BOOLEAN", text("true"), "LOW", groupCommon, "SHORT", "Enforce tasks max", 4, "Whether a connector with more tasks than tasks.max fails. Deprecated.").from(3, 8),
 		common("key.converter", "CLASS", nil, "LOW", groupCommon, "SHORT", "Key converter class", 5, "The converter of record keys."),

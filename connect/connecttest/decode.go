@@ -40,20 +40,40 @@ func nullPointer(call, variable string) *reply {
 	return &r
 }
 
+// wrongType is a value that is no Java value of the wanted class: classes and maps complain about a scalar in their own way.
 func wrongType(want string, n *node, path ...string) *jacksonError {
+	construct := func(argument, value string) *jacksonError {
+		class, _, _ := strings.Cut(want, "<")
+		return &jacksonError{fmt.Sprintf("Cannot construct instance of `%s` (although at least one Creator exists): "+
+			"no %s-argument constructor/factory method to deserialize from %s", class, argument, value), n.at, path}
+	}
+	bean := strings.HasPrefix(want, entities)
+	switch {
+	case n.kind == '"':
+		return construct("String", "String value ('"+n.text+"')")
+	case n.kind == 'n' && bean && strings.ContainsAny(n.text, ".eE"):
+		return construct("double/Double", "Number value ("+n.text+")")
+	case n.kind == 'n' && bean:
+		return construct("int/Int", "Number value ("+n.text+")")
+	case (n.kind == 't' || n.kind == 'f') && bean:
+		return construct("boolean/Boolean", "boolean value ("+n.text+")")
+	}
 	names := map[byte][2]string{
 		'{': {"Object value", "START_OBJECT"}, '[': {"Array value", "START_ARRAY"}, 'n': {"Integer value", "VALUE_NUMBER_INT"},
-		't': {"Boolean value", "VALUE_TRUE"}, 'f': {"Boolean value", "VALUE_FALSE"}, '"': {"String value", "VALUE_STRING"},
+		't': {"Boolean value", "VALUE_TRUE"}, 'f': {"Boolean value", "VALUE_FALSE"},
 	}
-	if n.kind == '"' && strings.HasPrefix(want, "java.util.") {
-		return &jacksonError{fmt.Sprintf("Cannot construct instance of `%s` (although at least one Creator exists): "+
-			"no String-argument constructor/factory method to deserialize from String value ('%s')", want, n.text), n.at, path}
+	name := names[n.kind]
+	if n.kind == 'n' && strings.ContainsAny(n.text, ".eE") {
+		name = [2]string{"Floating-point value", "VALUE_NUMBER_FLOAT"}
 	}
-	return &jacksonError{fmt.Sprintf("Cannot deserialize value of type `%s` from %s (token `JsonToken.%s`)", want, names[n.kind][0], names[n.kind][1]), n.at, path}
+	return &jacksonError{fmt.Sprintf("Cannot deserialize value of type `%s` from %s (token `JsonToken.%s`)", want, name[0], name[1]), n.at, path}
 }
 
 // stringMap reads a Map<String, String>: scalars are coerced, null stays null, objects and arrays fail.
 func stringMap(n *node, path ...string) (*javaMap, *jacksonError) {
+	if n == nil {
+		return newJavaMap(), nil
+	}
 	if n.kind != '{' {
 		return nil, wrongType("java.util.LinkedHashMap<java.lang.String,java.lang.String>", n, path...)
 	}
@@ -68,49 +88,57 @@ func stringMap(n *node, path ...string) (*javaMap, *jacksonError) {
 	return out, nil
 }
 
+// first picks what Jackson, which reads and converts at once, meets first: a value of the wrong type in what could be
+// parsed, or where the parsing ended.
+func first(wrong, syntax *jacksonError) *jacksonError {
+	if wrong != nil {
+		return wrong
+	}
+	return syntax
+}
+
 // decodeConfig reads a bare config; variable is what the method calls it.
 func (s *Server) decodeConfig(body []byte, variable string) (*javaMap, *reply) {
 	j := &jackson{in: body, v: s.version}
-	n, err := j.parse()
-	if err == nil && n == nil {
+	n, syntax := j.parse()
+	if syntax == nil && n == nil {
 		call := "java.util.Map.get(Object)"
 		if variable == "patch" {
 			call = "java.util.Map.forEach(java.util.function.BiConsumer)"
 		}
 		return nil, nullPointer(call, variable)
 	}
-	if err == nil {
-		var m *javaMap
-		if m, err = stringMap(n); err == nil {
-			return m, nil
-		}
+	m, err := stringMap(n)
+	if err = first(err, syntax); err != nil {
+		return nil, s.badJSON(j, "java.util.LinkedHashMap", err)
 	}
-	return nil, s.badJSON(j, "java.util.LinkedHashMap", err)
+	return m, nil
 }
 
 func (s *Server) decodeCreate(body []byte) (createRequest, *reply) {
 	const class = entities + "CreateConnectorRequest"
 	j := &jackson{in: body, v: s.version}
-	n, err := j.parse()
-	switch {
-	case err != nil:
-	case n == nil:
+	n, syntax := j.parse()
+	if syntax == nil && n == nil {
 		return createRequest{}, nullPointer(class+".name()", "createRequest")
-	case n.kind != '{':
-		err = wrongType(class, n)
-	default:
-		var in createRequest
-		if in, err = s.createFields(n, class); err == nil {
-			if in.config == nil {
-				return in, nullPointer("java.util.Map.get(Object)", "connectorConfig")
-			}
-			return in, nil
-		}
 	}
-	return createRequest{}, s.badJSON(j, class, err)
+	in, err := s.createFields(n, class)
+	if err = first(err, syntax); err != nil {
+		return createRequest{}, s.badJSON(j, class, err)
+	}
+	if in.config == nil {
+		return in, nullPointer("java.util.Map.get(Object)", "connectorConfig")
+	}
+	return in, nil
 }
 
 func (s *Server) createFields(n *node, class string) (in createRequest, err *jacksonError) {
+	if n == nil {
+		return in, nil
+	}
+	if n.kind != '{' {
+		return in, wrongType(class, n)
+	}
 	known := []string{"config", "name", "initial_state"}
 	if !s.version.atLeast(3, 7) {
 		known = known[:2]
@@ -136,7 +164,7 @@ func (s *Server) createFields(n *node, class string) (in createRequest, err *jac
 				return in, err
 			}
 		default:
-			return in, unknownField(n, class, key, known)
+			return in, s.unknownField(n, class, key, known)
 		}
 	}
 	return in, nil
@@ -163,7 +191,7 @@ func initialState(field *node, class string) (string, *jacksonError) {
 // unknownField is FAIL_ON_UNKNOWN_PROPERTIES, with the stray bracket that Jackson prints.
 //
 // Where properties are still missing, Jackson reads to the end of the object before it complains.
-func unknownField(object *node, class, key string, known []string) *jacksonError {
+func (s *Server) unknownField(object *node, class, key string, known []string) *jacksonError {
 	at, seen := object.fields[key].end, 0
 	for _, k := range object.keys[:slices.Index(object.keys, key)] {
 		if slices.Contains(known, k) {
@@ -173,10 +201,14 @@ func unknownField(object *node, class, key string, known []string) *jacksonError
 	if seen < len(known) {
 		at = object.end
 	}
+	stray := "]"
+	if s.version.atLeast(4, 2) {
+		stray = "" // Jackson's, mended by the release that came with it
+	}
 	count := fmt.Sprintf("%d known properties", len(known))
 	if len(known) == 1 {
 		count = "one known property"
 	}
-	return &jacksonError{fmt.Sprintf("Unrecognized field %q (class %s), not marked as ignorable (%s: \"%s\"])",
-		key, class, count, strings.Join(known, `", "`)), at, []string{key}}
+	return &jacksonError{fmt.Sprintf("Unrecognized field %q (class %s), not marked as ignorable (%s: \"%s\"%s)",
+		key, class, count, strings.Join(known, `", "`), stray), at, []string{key}}
 }

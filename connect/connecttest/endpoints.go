@@ -7,12 +7,13 @@ import (
 
 // endpoint is one row of the REST API.
 type endpoint struct {
-	method string
-	path   []string // `{}` is a parameter
-	since  release
-	until  *release
-	entity bool // it reads a body
-	call   func(*Server, *request) reply
+	method  string
+	path    []string // `{}` is a parameter
+	since   release
+	until   *release
+	entity  bool // it reads a body
+	anyBody bool // its resource class declares no body type, so that a wrong one is no 415
+	call    func(*Server, *request) reply
 	// internal endpoints are for workers: signed, and exempt from authentication.
 	internal bool
 }
@@ -25,14 +26,16 @@ func route(method, path string, major, minor int, call func(*Server, *request) r
 
 func (e endpoint) reads() endpoint { e.entity = true; return e }
 
+func (e endpoint) untyped() endpoint { e.anyBody = true; return e }
+
 func (e endpoint) gone(major, minor int) endpoint { e.until = &release{major, minor}; return e }
 
 func (e endpoint) signed() endpoint { e.internal = true; return e }
 
 // endpoints are all of them, in the order of Kafka's documentation.
 var endpoints = []endpoint{
-	route(http.MethodGet, "/", 0, 10, (*Server).getRoot),
-	route(http.MethodGet, "/health", 3, 9, (*Server).getHealth),
+	route(http.MethodGet, "/", 0, 10, (*Server).getRoot).untyped(),
+	route(http.MethodGet, "/health", 3, 9, (*Server).getHealth).untyped(),
 	route(http.MethodGet, "/connectors", 0, 9, (*Server).listConnectors),
 	route(http.MethodPost, "/connectors", 0, 9, (*Server).postConnectors).reads(),
 	route(http.MethodGet, "/connectors/{}", 0, 9, (*Server).getConnector),

@@ -154,7 +154,7 @@ func (s *Server) invoke(rq *request, matched []endpoint) reply {
 		}
 		return refuseBare(http.StatusMethodNotAllowed)
 	}
-	if ct := rq.http.Header.Get("Content-Type"); ct != "" && !accepts(ct, contentJSON) {
+	if ct := rq.http.Header.Get("Content-Type"); ct != "" && !found.anyBody && !accepts(ct, contentJSON) {
 		return refuseBare(http.StatusUnsupportedMediaType)
 	}
 	if accept := rq.http.Header.Values("Accept"); len(accept) > 0 && !accepts(strings.Join(accept, ","), contentJSON) {

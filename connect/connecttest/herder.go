@@ -14,6 +14,7 @@ const (
 	textStale    = "Cannot complete request momentarily due to stale configuration (typically caused by a concurrent config change)"
 	textNoLeader = "Cannot complete request momentarily due to no known leader URL, likely because a rebalance was underway."
 	textConflict = "Cannot complete request because of a conflicting operation (e.g. worker rebalance)"
+	textTimeout  = "Request timed out"
 	textExpected = "Request cannot be completed because a rebalance is expected"
 )
 
@@ -89,7 +90,11 @@ func (s *Server) StallHerder(i int, d time.Duration, stage string) {
 // op is called without s.mu.
 func (s *Server) onHerder(ctx context.Context, w *worker, op func() reply) reply {
 	return s.onHerderFor(ctx, w, s.cfg.RequestTimeout, op, func() reply {
-		return refuse(http.StatusInternalServerError, "Request timed out."+s.stageOf(w))
+		stage := s.stageOf(w)
+		if stage != "" {
+			stage = "." + stage
+		}
+		return refuse(http.StatusInternalServerError, textTimeout+stage)
 	})
 }
 
@@ -154,9 +159,31 @@ func (s *Server) gatedRead() *reply {
 	return &r
 }
 
+// writeTimeout is how long a worker waits for a record to reach the config topic.
+const writeTimeout = 30 * time.Second
+
+// onHerderWriting is onHerder for what writes a record: while Kafka is away, that fails first.
+func (s *Server) onHerderWriting(ctx context.Context, w *worker, what string, op func() reply) reply {
+	s.mu.Lock()
+	down := time.Now().Before(s.brokerDown)
+	s.mu.Unlock()
+	if !down {
+		return s.onHerder(ctx, w, op)
+	}
+	return s.onHerderFor(ctx, w, writeTimeout, op, func() reply {
+		return refuse(http.StatusInternalServerError, "Error writing "+what+" to Kafka")
+	})
+}
+
 // onLeader runs op on the leader's herder: here when this worker leads, else forwarded.
 func (s *Server) onLeader(rq *request, name string, op func(w *worker, name string) reply) reply {
-	r := s.onHerder(rq.http.Context(), rq.worker, func() reply {
+	return s.onLeaderBy(rq, name, s.onHerder, op)
+}
+
+type queue func(ctx context.Context, w *worker, op func() reply) reply
+
+func (s *Server) onLeaderBy(rq *request, name string, herder queue, op func(w *worker, name string) reply) reply {
+	r := herder(rq.http.Context(), rq.worker, func() reply {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		leader := s.leader()
@@ -174,7 +201,7 @@ func (s *Server) onLeader(rq *request, name string, op func(w *worker, name stri
 		if r.aborted {
 			return r
 		}
-		return s.onHerder(rq.http.Context(), rq.worker, func() reply { return op(rq.worker, name) })
+		return herder(rq.http.Context(), rq.worker, func() reply { return op(rq.worker, name) })
 	case -1:
 		leader, _ := r.body.(*worker)
 		return s.forward(rq, leader, name, op)

@@ -45,20 +45,18 @@ type jackson struct {
 	v    apiVersion
 }
 
-// parse returns nil without an error for an empty body: Jersey hands the method a null entity.
+// parse returns nil without an error for an empty body: Jersey hands the method a null entity. Beside an error it
+// returns what it had read by then.
 func (j *jackson) parse() (*node, *jacksonError) {
 	j.space()
 	if j.pos == len(j.in) {
 		return nil, nil //nolint:nilnil // no content is null
 	}
 	n, err := j.value()
-	if err != nil {
-		return nil, err
-	}
-	if n.kind == 'z' {
+	if err == nil && n.kind == 'z' {
 		return nil, nil //nolint:nilnil // so is null
 	}
-	return n, nil
+	return n, err
 }
 
 func (j *jackson) fail(at int, format string, args ...any) *jacksonError {
@@ -98,7 +96,10 @@ func (j *jackson) value() (*node, *jacksonError) {
 		return j.array()
 	case c == '"':
 		s, err := j.str()
-		return &node{kind: '"', text: s, at: at, end: j.pos}, err
+		if err != nil {
+			return nil, err
+		}
+		return &node{kind: '"', text: s, at: at, end: j.pos}, nil
 	case c == '-' || c >= '0' && c <= '9':
 		return j.number()
 	case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c == '$':
@@ -171,7 +172,7 @@ func (j *jackson) object() (*node, *jacksonError) {
 	for first := true; ; first = false {
 		j.space()
 		if j.pos == len(j.in) {
-			return nil, unclosed()
+			return n, unclosed()
 		}
 		if j.in[j.pos] == '}' && (first || len(n.keys) > 0) {
 			j.pos++
@@ -180,39 +181,41 @@ func (j *jackson) object() (*node, *jacksonError) {
 		}
 		if !first {
 			if j.in[j.pos] != ',' {
-				return nil, j.unexpected("was expecting comma to separate Object entries")
+				return n, j.unexpected("was expecting comma to separate Object entries")
 			}
 			j.pos++
 			j.space()
 			if j.pos == len(j.in) {
-				return nil, unclosed()
+				return n, unclosed()
 			}
 		}
 		if j.in[j.pos] != '"' {
-			return nil, j.unexpected("was expecting double-quote to start field name")
+			return n, j.unexpected("was expecting double-quote to start field name")
 		}
 		key, err := j.str()
 		if err != nil {
-			return nil, err
+			return n, err
 		}
 		j.space()
 		if j.pos == len(j.in) {
-			return nil, j.fail(j.pos, "Unexpected end-of-input within/between Object entries")
+			return n, j.fail(j.pos, "Unexpected end-of-input within/between Object entries")
 		}
 		if j.in[j.pos] != ':' {
-			return nil, j.unexpected("was expecting a colon to separate field name and value")
+			return n, j.unexpected("was expecting a colon to separate field name and value")
 		}
 		j.pos++
 		j.path = append(j.path, key)
 		v, err := j.value()
+		if v != nil {
+			if n.fields[key] == nil {
+				n.keys = append(n.keys, key)
+			}
+			n.fields[key] = v
+		}
 		if err != nil {
-			return nil, err
+			return n, err
 		}
 		j.path = j.path[:len(j.path)-1]
-		if n.fields[key] == nil {
-			n.keys = append(n.keys, key)
-		}
-		n.fields[key] = v
 	}
 }
 
@@ -222,7 +225,7 @@ func (j *jackson) array() (*node, *jacksonError) {
 	for first := true; ; first = false {
 		j.space()
 		if j.pos == len(j.in) {
-			return nil, j.fail(j.pos, "Unexpected end-of-input: expected close marker for Array (start marker at %s)", j.location(n.at))
+			return n, j.fail(j.pos, "Unexpected end-of-input: expected close marker for Array (start marker at %s)", j.location(n.at))
 		}
 		if j.in[j.pos] == ']' {
 			j.pos++
@@ -231,14 +234,16 @@ func (j *jackson) array() (*node, *jacksonError) {
 		}
 		if !first {
 			if j.in[j.pos] != ',' {
-				return nil, j.unexpected("was expecting comma to separate Array entries")
+				return n, j.unexpected("was expecting comma to separate Array entries")
 			}
 			j.pos++
 		}
 		v, err := j.value()
-		if err != nil {
-			return nil, err
+		if v != nil {
+			n.items = append(n.items, v)
 		}
-		n.items = append(n.items, v)
+		if err != nil {
+			return n, err
+		}
 	}
 }

@@ -153,7 +153,11 @@ func (s *Server) startDelay(name string) time.Duration {
 
 // BrokerDown makes Kafka unreachable for the workers for d: statuses, lists, plugins and validation are answered at once
 // from memory and do not change, /health is unhealthy after 10 s, and what needs the herder waits, late or timed out.
+// Writes of a target state or restart request fail after 30 s.
 func (s *Server) BrokerDown(d time.Duration) {
+	s.mu.Lock()
+	s.brokerDown = time.Now().Add(d)
+	s.mu.Unlock()
 	for i := range s.workers {
 		s.StallHerder(i, d, "flushing updates to the status topic")
 	}

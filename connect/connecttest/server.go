@@ -70,6 +70,7 @@ type Server struct {
 	scenarios    []*running
 	lose         func(*http.Request) bool
 	statusDelay  time.Duration
+	brokerDown   time.Time // until when Kafka is away
 	onRestart    func(string, int) string
 	interceptors []func(http.ResponseWriter, *http.Request) bool
 	requests     []Request

@@ -209,7 +209,7 @@ func (v *validation) connectorRules(p *plugin, config *javaMap) {
 	}
 	if regex != "" {
 		if re, err := regexp.Compile("^(?:" + regex + ")$"); err == nil && re.MatchString(dlq) {
-			v.fault(fmt.Sprintf("The DLQ topic '%s' may not be included in the regex matching topics ('topics.regex=%s') consumed by the connector", dlq, regex), "topics.regex")
+			v.fault(fmt.Sprintf("The DLQ topic '%s' may not be matched by the regex for the topics ('topics.regex=%s') consumed by the connector", dlq, regex), "topics.regex")
 		}
 	}
 }

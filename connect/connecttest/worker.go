@@ -76,7 +76,8 @@ func (s *Server) worker(call string, i int) *worker {
 // KillWorker ends a worker as kill -9 does. Its connections break and refuse; its connectors and tasks become ghosts:
 // their statuses stay as they were, with the dead worker's id, and restarts of them do nothing, until
 // Config.SessionTimeout and Config.RebalanceDelay have passed and the other workers start them afresh, or StartWorker
-// brings it back.
+// brings it back. After the death of the leader there is no delay: its successor has never seen the lost assignments, so
+// it gives them away in its first rebalance, as what is new.
 func (s *Server) KillWorker(i int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,6 +85,7 @@ func (s *Server) KillWorker(i int) {
 	if w == nil || !w.alive {
 		return
 	}
+	led := s.leader() == w
 	s.loseInstances(w)
 	s.takeDown(w)
 	life := w.life
@@ -92,7 +94,11 @@ func (s *Server) KillWorker(i int) {
 			return
 		}
 		w.lost = true
-		s.after(s.cfg.RebalanceDelay, func() { s.reassign(w, life) })
+		delay := s.cfg.RebalanceDelay
+		if led {
+			delay = 0
+		}
+		s.after(delay, func() { s.reassign(w, life) })
 	})
 }
 

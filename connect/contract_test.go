@@ -1,0 +1,313 @@
+package connect_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-reconnect/reconnect/connect/connecttest"
+	"github.com/go-reconnect/reconnect/internal/kversion"
+)
+
+// contractVersions are the Kafka versions whose real workers the fake is held to.
+var contractVersions = []string{"3.9.0", "4.0.0", "4.1.1", "4.3.1"}
+
+// TestContract_EveryCellIsFilled fails on a cell of endpoints × families that has neither a case nor a reason.
+func TestContract_EveryCellIsFilled(t *testing.T) {
+	t.Parallel()
+	table := contractTable()
+	assert.Len(t, table, 30)
+	cases, reasons := 0, 0
+	for _, e := range table {
+		for _, family := range families {
+			list, reason := e.cell(family, table)
+			assert.True(t, (len(list) > 0) != (reason != ""), "%s × %s: %d cases, reason %q", e.id(), family, len(list), reason)
+			cases += len(list)
+			if reason != "" {
+				reasons++
+			}
+		}
+		for family := range e.cells {
+			assert.Contains(t, families, family, e.id())
+		}
+		if e.where == leader || e.where == owner {
+			both := false
+			for _, c := range e.cells[famOK] {
+				both = both || c.bothWorkers
+			}
+			assert.True(t, both, "%s is carried out by the %s, and no case goes to both workers", e.id(), e.where)
+		}
+	}
+	t.Logf("%d endpoints × %d families: %d cases, %d cells with a reason instead", len(table), len(families), cases, reasons)
+}
+
+// eachCase runs fn for the cases of a phase, in the order of the table.
+func eachCase(p phase, fn func(name string, e contractEndpoint, c contractCase)) {
+	table := contractTable()
+	for _, e := range table {
+		for _, family := range families {
+			list, _ := e.cell(family, table)
+			for _, c := range list {
+				if c.phase == p {
+					fn(e.id()+"/"+family+"/"+c.name, e, c)
+				}
+			}
+		}
+	}
+}
+
+// run sends a static case and asserts its answer; it returns the answers, one for each worker that was asked.
+func (c contractCase) run(t *testing.T, w *world) []contractAnswer {
+	t.Helper()
+	workers := 1
+	if c.bothWorkers {
+		workers = len(w.urls)
+	}
+	var answers []contractAnswer
+	for i := range workers {
+		if c.setup != nil {
+			c.setup(t, w)
+		}
+		a := w.must(t, i, c.request)
+		want := c.want(w)
+		if len(answers) == 0 || want.status >= 0 {
+			answers = append(answers, a)
+		}
+		want.check(t, w, c.request, a)
+		if c.after != nil && want.status == a.Status {
+			c.after(t, w, a)
+		}
+	}
+	return answers
+}
+
+// check asserts an answer.
+func (x wanted) check(t *testing.T, w *world, q contractRequest, a contractAnswer) {
+	t.Helper()
+	switch x.status {
+	case -1: // Kafka 3.9 and a name with a reserved byte: whatever it is, Connect answers it
+		_, isJSON := parseBody(a.Body)
+		assert.True(t, len(a.Body) == 0 || isJSON, "%s", a)
+		return
+	case -2: // at once, whatever it is
+		return
+	}
+	if !assert.Equal(t, x.status, a.Status, "%s", a) {
+		return
+	}
+	x.checkClass(t, w, q, a)
+	if x.page != "" {
+		assert.Equal(t, "text/html;charset=iso-8859-1", a.Header.Get("Content-Type"), "%s", a)
+		assert.Contains(t, string(a.Body), "<title>Error "+fmt.Sprint(x.status)+" "+x.page+"</title>")
+		return
+	}
+	assert.Equal(t, x.kind, a.Header.Get("Content-Type"), "content type of %s", a)
+	if strings.Contains(x.location, "/") {
+		u, err := url.Parse(a.Header.Get("Location"))
+		require.NoError(t, err)
+		assert.Equal(t, w.fill(x.location), u.Path)
+		assert.NotEmpty(t, u.Host)
+	} else if x.location == "" {
+		assert.Empty(t, a.Header.Get("Location"))
+	}
+	if x.shape == "" && x.message == "" {
+		if x.kind == "" || x.text != "" || q.Method == http.MethodHead || q.Method == http.MethodOptions {
+			assert.Equal(t, x.text, string(a.Body), "%s", a)
+		}
+		return
+	}
+	body, isJSON := parseBody(a.Body)
+	require.True(t, isJSON, "%s", a)
+	if x.shape != "" {
+		assert.Equal(t, x.shape, shapeOf(body, x.free...), "shape of %s", a)
+	}
+	if x.message != "" {
+		var e struct {
+			Code    int    `json:"error_code"`
+			Message string `json:"message"`
+		}
+		require.NoError(t, json.Unmarshal(a.Body, &e))
+		assert.Equal(t, x.status, e.Code, "error_code of %s", a)
+		assert.Regexp(t, "^(?:"+w.fill(x.message)+")$", e.Message)
+	}
+}
+
+var (
+	anyWorkerID  = regexp.MustCompile(`"worker_id":"[^"]*"`)
+	anyDoc       = regexp.MustCompile(`"documentation":"(?:[^"\\]|\\.)*"`)
+	anyAvailable = regexp.MustCompile(`, available connectors are: [^"]*`)
+	anySource    = regexp.MustCompile(`(?:\\n at )?\[Source: (?:[^\]"]|\\")*\]`)
+	anyModified  = regexp.MustCompile(`"last_modified":\d+`)
+	anyWrapped   = regexp.MustCompile(`org\.apache\.kafka\.connect\.errors\.ConnectException: Failed to find any class`)
+	anyTrace     = regexp.MustCompile(`"trace":"((?:[^"\\]|\\[^n])*)(?:[^"\\]|\\.)*"`)
+)
+
+// comparable takes out of a body what differs between any two clusters, or between Kafka's builds.
+func comparable(a contractAnswer) any {
+	body, isJSON := parseBody(a.Body)
+	if !isJSON {
+		return string(a.Body)
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if e.Encode(body) != nil {
+		return string(a.Body)
+	}
+	s := anyWorkerID.ReplaceAllString(b.String(), `"worker_id":"w"`) // placement
+	s = anyDoc.ReplaceAllString(s, `"documentation":"d"`)            // the fake has texts of its own
+	s = anyTrace.ReplaceAllString(s, `"trace":"$1"`)                 // the first line: frames are a release's own
+	s = anyAvailable.ReplaceAllString(s, "")                         // the installation's plugins
+	s = anySource.ReplaceAllString(s, "")                            // Jackson's location: its text changes with its version
+	s = anyModified.ReplaceAllString(s, `"last_modified":0`)         // the time of day
+	s = anyWrapped.ReplaceAllString(s, "Failed to find any class")   // since 4.1 the second refusal of a class is wrapped once more
+	if out, again := parseBody([]byte(s)); again {
+		return out
+	}
+	return s
+}
+
+// TestContract_Fake runs the table on the fake, in the version of each real worker that the fake is held to.
+func TestContract_Fake(t *testing.T) {
+	t.Parallel()
+	for _, version := range contractVersions {
+		t.Run("kafka "+version, func(t *testing.T) {
+			t.Parallel()
+			w := newFakeWorld(t, version)
+			defer w.fake.Close()
+			w.populate(t)
+			eachCase(phaseStatic, func(name string, _ contractEndpoint, c contractCase) {
+				t.Run(name, func(t *testing.T) { c.run(t, w) })
+			})
+		})
+	}
+}
+
+// TestContract_FakePhases runs what needs time to pass, or a cluster in trouble.
+func TestContract_FakePhases(t *testing.T) {
+	t.Parallel()
+	for _, version := range contractVersions {
+		for _, p := range []phase{phaseAuth, phaseRebalance, phaseBusy, phaseUndetected, phaseOrphaned, phaseDown, phaseStarting, phaseNoTracking} {
+			eachCase(p, func(name string, _ contractEndpoint, c contractCase) {
+				t.Run("kafka "+version+"/"+string(p)+"/"+name, func(t *testing.T) {
+					t.Parallel()
+					synctest.Test(t, func(t *testing.T) { c.runPhase(t, version) })
+				})
+			})
+		}
+	}
+}
+
+func (c contractCase) runPhase(t *testing.T, version string) {
+	t.Helper()
+	w := newFakeWorld(t, version)
+	if c.phase == phaseNoTracking {
+		w.fake.Close()
+		w.fake = connecttest.NewServer(connecttest.Config{Version: version, NoTopicTracking: true})
+		w.client = w.fake.Client()
+	}
+	defer w.fake.Close()
+	worker := 0
+	if c.phase != phaseNoTracking {
+		w.populate(t)
+		w.haunt(t)
+	}
+	switch c.phase {
+	case phaseAuth:
+		w.fake.RequireBasicAuth("user", "secret")
+	case phaseRebalance:
+		w.fake.Rebalance(time.Minute)
+	case phaseBusy:
+		w.fake.BrokerDown(time.Hour)
+	case phaseUndetected:
+		w.fake.KillWorker(1)
+	case phaseOrphaned:
+		w.fake.KillWorker(1)
+		w.pause(11 * time.Second)
+	case phaseDown:
+		w.fake.KillWorker(1)
+		worker = 1
+	case phaseStarting:
+		w.fake.KillWorker(1)
+		w.fake.StartWorker(1)
+		worker = 1
+	}
+	began := time.Now()
+	ctx := t.Context()
+	a, err := w.send(ctx, t, worker, c.request)
+	want := c.want(w)
+	if want.down {
+		require.Error(t, err)
+		return
+	}
+	require.NoError(t, err)
+	want.check(t, w, c.request, a)
+	if want.status == -2 {
+		assert.Zero(t, time.Since(began))
+	}
+	if c.phase == phaseAuth {
+		c.request.Header = map[string]string{"Authorization": "Basic dXNlcjpzZWNyZXQ="}
+		a, err = w.send(ctx, t, worker, c.request)
+		require.NoError(t, err)
+		assert.NotEqual(t, http.StatusUnauthorized, a.Status)
+	}
+}
+
+// haunt creates a connector whose instance and task are on the second worker: the ghost, once that is killed. `ghost` is
+// whichever of several names landed there.
+func (w *world) haunt(t *testing.T) {
+	t.Helper()
+	w.try(t, post("/connectors", create("ghost", sinkConfig(), "")), 201)
+	w.await(t, "ghost", "RUNNING RUNNING")
+	for range 20 {
+		if _, owners := w.status(t, 0, "ghost"); owners[0] == w.id(1) && owners[1] == w.id(1) {
+			return
+		}
+		// Where a new connector goes depends on how many each worker has: one more, and try again.
+		w.try(t, del("/connectors/<ghost>"), 204)
+		w.await(t, "ghost", "")
+		filler := fmt.Sprintf("filler%d", w.fillers)
+		w.fillers++
+		config := sinkConfig()
+		initial := ""
+		if w.fillers%2 == 0 {
+			initial = "STOPPED"
+		}
+		w.try(t, post("/connectors", create(filler, config, initial)), 201)
+		w.await(t, filler, map[string]string{"": "RUNNING RUNNING", "STOPPED": "STOPPED"}[initial])
+		w.try(t, post("/connectors", create("ghost", sinkConfig(), "")), 201)
+		w.await(t, "ghost", "RUNNING RUNNING")
+	}
+	require.Fail(t, "no connector is placed on worker 1 with its task")
+}
+
+// TestContract_Older sends what a Kafka is too old for. Known from source only.
+func TestContract_Older(t *testing.T) {
+	t.Parallel()
+	eachCase(phaseOld, func(name string, e contractEndpoint, c contractCase) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v := kversion.Version{Major: e.since[0], Minor: e.since[1] - 1}
+			if v.Minor < 0 {
+				v = kversion.Version{Major: 2, Minor: 8} // what came before 3.0
+			}
+			s := connecttest.NewServer(connecttest.Config{Version: v.String()})
+			defer s.Close()
+			w := &world{version: v, raw: v.String(), urls: s.InProcessURLs(), client: s.Client(), fake: s, prefix: "c-"}
+			s.AddConnector("c-sink", map[string]string{"connector.class": fileSink, "topics": "t"})
+			s.AddConnector("c-many", map[string]string{"connector.class": fileSink, "topics": "t"})
+			a := w.must(t, 0, c.request)
+			c.want(w).check(t, w, c.request, a)
+		})
+	})
+}
