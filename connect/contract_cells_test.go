@@ -30,7 +30,7 @@ const (
 )
 
 func invalidConfig(count string, lines ...string) func(*world) wanted {
-	return refused(400, strings.Replace(invalidHead, "%d", count, 1)+strings.Join(lines, `\n`)+strings.ReplaceAll(strings.ReplaceAll(invalidTail, "{", `\{`), "}", `\}`), errInvalid)
+	return refusal(400, strings.Replace(invalidHead, "%d", count, 1)+strings.Join(lines, `\n`)+strings.ReplaceAll(strings.ReplaceAll(invalidTail, "{", `\{`), "}", `\}`), errInvalid)
 }
 
 // unknownClass is 500 up to 4.0 and 400 since.
@@ -44,7 +44,7 @@ func unknownClass(w *world) wanted {
 }
 
 // anyMessage is an error whose text is Jackson's or the JVM's.
-func anyMessage(status int, class class) func(*world) wanted { return refused(status, `(?s).+`, class) }
+func anyMessage(status int, class class) func(*world) wanted { return refusal(status, `(?s).+`, class) }
 
 func post(path, body string) contractRequest {
 	return contractRequest{Method: http.MethodPost, Path: path, Body: body}
@@ -122,22 +122,22 @@ func createEndpoint() contractEndpoint {
 				bad("a null of an unknown key", create("new", sinkConfig(`"a":null`), ""), invalidConfig("1", `Null value can not be supplied as the configuration value\.`)),
 				bad("a null of a common key", create("new", strings.Replace(sinkConfig(), `"tasks.max":"1"`, `"tasks.max":null`, 1), ""), invalidConfig("2",
 					`Invalid value null for configuration tasks\.max: Value must be non-null`, `Null value can not be supplied as the configuration value\.`)),
-				bad("no class", create("new", `{"topics":"t"}`, ""), refused(400, `Connector config \{name=<new>, topics=t\} contains no connector type`, errInvalid)),
-				bad("an empty config", create("new", `{}`, ""), refused(400, `Connector config \{name=<new>\} contains no connector type`, errInvalid)),
+				bad("no class", create("new", `{"topics":"t"}`, ""), refusal(400, `Connector config \{name=<new>, topics=t\} contains no connector type`, errInvalid)),
+				bad("an empty config", create("new", `{}`, ""), refusal(400, `Connector config \{name=<new>\} contains no connector type`, errInvalid)),
 				bad("an unknown class", create("new", `{"connector.class":"com.example.Nope"}`, ""), unknownClass),
 				bad("no name", `{"config":`+sinkConfig()+`}`, invalidConfig("1", "Invalid value  for configuration name: String may not be empty")),
 				bad("an empty name", `{"name":"","config":`+sinkConfig()+`}`, invalidConfig("1", "Invalid value  for configuration name: String may not be empty")),
 				bad("a blank name", `{"name":"  ","config":`+sinkConfig()+`}`, invalidConfig("1", "Invalid value  for configuration name: String may not be empty")),
 				bad("a control character in the name", `{"name":"a\u0001b","config":`+sinkConfig()+`}`,
 					invalidConfig("1", "Invalid value a\u0001b for configuration name: String may not contain control sequences but had the following ASCII chars: 1")),
-				bad("two names", create("new", sinkConfig(`"name":"other"`), ""), refused(400, `Connector name configuration \(other\) doesn't match connector name in the URL \(<new>\)`, errInvalid)),
+				bad("two names", create("new", sinkConfig(`"name":"other"`), ""), refusal(400, `Connector name configuration \(other\) doesn't match connector name in the URL \(<new>\)`, errInvalid)),
 				bad("an initial state that is none", create("new", sinkConfig(), "BROKEN"), anyMessage(500, "")),
 				bad("no config", `{"name":"<new>"}`, anyMessage(500, "")),
 				bad("a null config", `{"name":"<new>","config":null}`, anyMessage(500, "")),
 				bad("an object as a value", create("new", sinkConfig(`"a":{"b":1}`), ""), anyMessage(500, "")),
 				bad("an array as a value", create("new", sinkConfig(`"a":[1]`), ""), anyMessage(500, "")),
 			},
-			famState: {bad("a name that exists", create("sink", sinkConfig(), ""), refused(409, "Connector <sink> already exists", errExists))},
+			famState: {bad("a name that exists", create("sink", sinkConfig(), ""), refusal(409, "Connector <sink> already exists", errExists))},
 		},
 		reasons: map[string]string{famUnknown: "it makes names"},
 	}
@@ -164,9 +164,9 @@ func putConfigEndpoint() contractEndpoint {
 			famInvalid: {
 				bad("one error", sinkConfig(`"errors.tolerance":"ALL"`), invalidConfig("1", `Invalid value ALL for configuration errors\.tolerance: String must be one of: none, all`)),
 				bad("an unknown class", `{"connector.class":"com.example.Nope"}`, unknownClass),
-				bad("no class", `{"tasks.max":"1"}`, refused(400, `Connector config \{name=<sink>, tasks\.max=1\} contains no connector type`, errInvalid)),
-				bad("an empty map", `{}`, refused(400, `Connector config \{name=<sink>\} contains no connector type`, errInvalid)),
-				bad("another name", sinkConfig(`"name":"other"`), refused(400, `Connector name configuration \(other\) doesn't match connector name in the URL \(<sink>\)`, errInvalid)),
+				bad("no class", `{"tasks.max":"1"}`, refusal(400, `Connector config \{name=<sink>, tasks\.max=1\} contains no connector type`, errInvalid)),
+				bad("an empty map", `{}`, refusal(400, `Connector config \{name=<sink>\} contains no connector type`, errInvalid)),
+				bad("another name", sinkConfig(`"name":"other"`), refusal(400, `Connector name configuration \(other\) doesn't match connector name in the URL \(<sink>\)`, errInvalid)),
 				bad("a null", sinkConfig(`"foo":null`), invalidConfig("1", `Null value can not be supplied as the configuration value\.`)),
 				bad("an object as a value", sinkConfig(`"a":{"b":1}`), anyMessage(500, "")),
 				bad("a body as POST takes it", create("sink", sinkConfig(), ""), anyMessage(500, "")),
@@ -199,11 +199,11 @@ func patchConfigEndpoint() contractEndpoint {
 					settle(t, w, a)
 				}},
 			},
-			famUnknown: {{name: "connector", request: patch("/connectors/<none>/config", `{"a":"b"}`), want: refused(404, "Connector <none> not found", errNotFound), bothWorkers: true}},
+			famUnknown: {{name: "connector", request: patch("/connectors/<none>/config", `{"a":"b"}`), want: refusal(404, "Connector <none> not found", errNotFound), bothWorkers: true}},
 			famInvalid: {
 				{name: "a value that is refused", request: patch(path, `{"tasks.max":"abc"}`), want: invalidConfig("2",
 					`Invalid value abc for configuration tasks\.max: Not a number of type INT`, `Invalid value null for configuration tasks\.max: Value must be non-null`)},
-				{name: "the class taken away", request: patch(path, `{"connector.class":null}`), want: refused(400, `Connector config \{.*name=<sink>.*\} contains no connector type`, errInvalid)},
+				{name: "the class taken away", request: patch(path, `{"connector.class":null}`), want: refusal(400, `Connector config \{.*name=<sink>.*\} contains no connector type`, errInvalid)},
 			},
 		},
 		reasons: map[string]string{famUnknownField: "any key is a setting", famState: "it is possible in every state"},
@@ -229,7 +229,7 @@ func deleteEndpoint() contractEndpoint {
 						}, func() string { return "still there" })
 					}
 				}}},
-			famUnknown: {{name: "connector", request: del("/connectors/<none>"), want: refused(404, "Connector <none> not found", errNotFound), bothWorkers: true}},
+			famUnknown: {{name: "connector", request: del("/connectors/<none>"), want: refusal(404, "Connector <none> not found", errNotFound), bothWorkers: true}},
 		},
 		reasons: map[string]string{famState: "it is possible in every state"},
 	}
@@ -247,8 +247,8 @@ func restartEndpoint() contractEndpoint {
 				{name: "of a stopped one", request: post("/connectors/<stopped>/restart", ""), want: done(204), bothWorkers: true},
 				{name: "of a paused one", request: post("/connectors/<paused>/restart", ""), want: done(204)},
 			},
-			famUnknown: {{name: "connector", request: post("/connectors/<none>/restart", ""), want: refused(404, "Unknown connector: <none>", errNotFound), bothWorkers: true}},
-			famState: {{name: "a connector that fails in start", request: post("/connectors/<new>/restart", ""), want: refused(500, "Failed to start connector: <new>", ""),
+			famUnknown: {{name: "connector", request: post("/connectors/<none>/restart", ""), want: refusal(404, "Unknown connector: <none>", errNotFound), bothWorkers: true}},
+			famState: {{name: "a connector that fails in start", request: post("/connectors/<new>/restart", ""), want: refusal(500, "Failed to start connector: <new>", ""),
 				setup: func(t *testing.T, w *world) {
 					t.Helper()
 					w.try(t, post("/connectors", create("new", strings.Replace(sinkConfig(), `"/tmp/<out.txt>"`, "null", 1), "")), 201)
@@ -289,7 +289,7 @@ func restartWithTasksEndpoint() contractEndpoint {
 					return wanted{status: 202, kind: jsonType, shape: statusShape(w, "")}
 				}, after: func(t *testing.T, w *world, _ contractAnswer) { t.Helper(); w.await(t, "stopped", "STOPPED") }},
 			},
-			famUnknown: {{name: "connector", request: post("/connectors/<none>/restart?includeTasks=true", ""), want: refused(404, "Unknown connector: <none>", errNotFound), bothWorkers: true}},
+			famUnknown: {{name: "connector", request: post("/connectors/<none>/restart?includeTasks=true", ""), want: refusal(404, "Unknown connector: <none>", errNotFound), bothWorkers: true}},
 		},
 		reasons: map[string]string{famState: "it is accepted in every state", famInvalid: "its flags have no invalid values"},
 	}
@@ -308,13 +308,13 @@ func restartTaskEndpoint() contractEndpoint {
 				}},
 			},
 			famUnknown: {
-				{name: "task", request: post("/connectors/<sink>/tasks/99/restart", ""), want: refused(404, "Unknown task: <sink>-99", errNotFound), bothWorkers: true},
-				{name: "connector", request: post("/connectors/<none>/tasks/0/restart", ""), want: refused(404, "Unknown connector: <none>", errNotFound)},
-				{name: "task of a stopped connector", request: post("/connectors/<stopped>/tasks/0/restart", ""), want: refused(404, "Unknown task: <stopped>-0", errNotFound)},
-				{name: "task of a connector that was created paused", request: post("/connectors/<paused>/tasks/0/restart", ""), want: refused(404, "Unknown task: <paused>-0", errNotFound)},
+				{name: "task", request: post("/connectors/<sink>/tasks/99/restart", ""), want: refusal(404, "Unknown task: <sink>-99", errNotFound), bothWorkers: true},
+				{name: "connector", request: post("/connectors/<none>/tasks/0/restart", ""), want: refusal(404, "Unknown connector: <none>", errNotFound)},
+				{name: "task of a stopped connector", request: post("/connectors/<stopped>/tasks/0/restart", ""), want: refusal(404, "Unknown task: <stopped>-0", errNotFound)},
+				{name: "task of a connector that was created paused", request: post("/connectors/<paused>/tasks/0/restart", ""), want: refusal(404, "Unknown task: <paused>-0", errNotFound)},
 			},
-			famInvalid: {{name: "a task that is not a number", request: post("/connectors/<sink>/tasks/abc/restart", ""), want: refused(404, "HTTP 404 Not Found", errUnsupportedPath)}},
-			famState:   {{name: "a task that cannot be built", request: post("/connectors/<unbuilt>/tasks/0/restart", ""), want: refused(500, "Failed to start task: <unbuilt>-0", ""), bothWorkers: true}},
+			famInvalid: {{name: "a task that is not a number", request: post("/connectors/<sink>/tasks/abc/restart", ""), want: refusal(404, "HTTP 404 Not Found", errUnsupportedPath)}},
+			famState:   {{name: "a task that cannot be built", request: post("/connectors/<unbuilt>/tasks/0/restart", ""), want: refusal(500, "Failed to start task: <unbuilt>-0", ""), bothWorkers: true}},
 		},
 	}
 }
@@ -333,7 +333,7 @@ func targetEndpoint(verb string, status int, from, to string) contractEndpoint {
 					w.await(t, "failed", strings.Fields(to)[0]+" FAILED")
 				}},
 			},
-			famUnknown: {{name: "connector", request: put("/connectors/<none>/"+verb, ""), want: refused(404, "Unknown connector <none>", errNotFound), bothWorkers: true}},
+			famUnknown: {{name: "connector", request: put("/connectors/<none>/"+verb, ""), want: refusal(404, "Unknown connector <none>", errNotFound), bothWorkers: true}},
 		},
 		reasons: map[string]string{famState: "it is possible in every state", famInvalid: "it takes nothing but the name"},
 	}
@@ -355,7 +355,7 @@ func stopEndpoint() contractEndpoint {
 				}},
 				{name: "until it is resumed", request: put("/connectors/<sink>/resume", ""), want: done(202), after: func(t *testing.T, w *world, _ contractAnswer) { t.Helper(); w.await(t, "sink", "RUNNING RUNNING") }},
 			},
-			famUnknown: {{name: "connector", request: put("/connectors/<none>/stop", ""), want: refused(404, "Unknown connector <none>", errNotFound), bothWorkers: true}},
+			famUnknown: {{name: "connector", request: put("/connectors/<none>/stop", ""), want: refusal(404, "Unknown connector <none>", errNotFound), bothWorkers: true}},
 		},
 		reasons: map[string]string{famState: "it is possible in every state", famInvalid: "it takes nothing but the name"},
 	}
@@ -369,7 +369,7 @@ func stopFirst(name string) string { return strings.Replace(notStopped, "%", nam
 func patchOffsetsEndpoint() contractEndpoint {
 	path := "/connectors/<stopped>/offsets"
 	bad := func(name, partition, offset, message string) contractCase {
-		return contractCase{name: name, request: patch(path, `{"offsets":[{"partition":`+partition+`,"offset":`+offset+`}]}`), want: refused(400, message, "")}
+		return contractCase{name: name, request: patch(path, `{"offsets":[{"partition":`+partition+`,"offset":`+offset+`}]}`), want: refusal(400, message, "")}
 	}
 	const good = `{"kafka_topic":"<topic>","kafka_partition":0}`
 	altered := ok(200, messageOf)
@@ -396,11 +396,11 @@ func patchOffsetsEndpoint() contractEndpoint {
 						assert.JSONEq(t, w.fill(`{"offsets":[{"partition":{"filename":"/tmp/<in.txt>"},"offset":{"position":5}}]}`), string(a.Body))
 					}},
 			},
-			famUnknown:      {{name: "connector", request: patch("/connectors/<none>/offsets", offsetBody), want: refused(404, "Connector <none> not found", errNotFound), bothWorkers: true}},
+			famUnknown:      {{name: "connector", request: patch("/connectors/<none>/offsets", offsetBody), want: refusal(404, "Connector <none> not found", errNotFound), bothWorkers: true}},
 			famUnknownField: {{name: "at the top", request: patch(path, strings.Replace(offsetBody, "{", `{"foo":1,`, 1)), want: anyMessage(500, "")}},
 			famInvalid: {
-				{name: "no offsets", request: patch(path, `{"offsets":[]}`), want: refused(400, "Partitions / offsets need to be provided for an alter offsets request", "")},
-				{name: "an empty object", request: patch(path, `{}`), want: refused(400, "Partitions / offsets need to be provided for an alter offsets request", "")},
+				{name: "no offsets", request: patch(path, `{"offsets":[]}`), want: refusal(400, "Partitions / offsets need to be provided for an alter offsets request", "")},
+				{name: "an empty object", request: patch(path, `{}`), want: refusal(400, "Partitions / offsets need to be provided for an alter offsets request", "")},
 				bad("no topic", `{"kafka_partition":0}`, `{"kafka_offset":1}`, "The partition for a sink connector offset must contain the keys 'kafka_topic' and 'kafka_partition'"),
 				bad("a partition that is not a number", `{"kafka_topic":"<topic>","kafka_partition":"x"}`, `{"kafka_offset":1}`,
 					`Failed to parse the following Kafka partition value in the provided offsets: 'x'\. Partition values for sink connectors need to be integers\.`),
@@ -410,17 +410,17 @@ func patchOffsetsEndpoint() contractEndpoint {
 				bad("a null partition", `null`, `{"kafka_offset":1}`, "The partition for a sink connector offset cannot be null or missing"),
 				bad("a null topic", `{"kafka_topic":null,"kafka_partition":0}`, `{"kafka_offset":1}`, "Kafka topic names must be valid strings and may not be null"),
 				{name: "what a source refuses", request: patch("/connectors/<stoppedsource>/offsets", `{"offsets":[{"partition":{"filename":"/tmp/<in.txt>"},"offset":{"position":-5}}]}`),
-					want: refused(500, "The value for the 'position' key in the offset should be a non-negative value", "")},
+					want: refusal(500, "The value for the 'position' key in the offset should be a non-negative value", "")},
 				{name: "a topic that does not exist", request: patch(path, strings.Replace(offsetBody, "<topic>", "<nosuchtopic>", 1)),
 					setup: func(_ *testing.T, w *world) {
 						if w.fake != nil {
 							w.fake.SetTopics(w.name("topic"))
 						}
-					}, want: refused(500, "Failed to alter consumer group offsets for connector <stopped>", "")},
+					}, want: refusal(500, "Failed to alter consumer group offsets for connector <stopped>", "")},
 			},
 			famState: {
-				{name: "of a running connector", request: patch("/connectors/<sink>/offsets", offsetBody), want: refused(400, stopFirst("<sink>"), errNotStopped)},
-				{name: "of a paused connector", request: patch("/connectors/<paused>/offsets", offsetBody), want: refused(400, stopFirst("<paused>"), errNotStopped)},
+				{name: "of a running connector", request: patch("/connectors/<sink>/offsets", offsetBody), want: refusal(400, stopFirst("<sink>"), errNotStopped)},
+				{name: "of a paused connector", request: patch("/connectors/<paused>/offsets", offsetBody), want: refusal(400, stopFirst("<paused>"), errNotStopped)},
 			},
 		},
 	}
@@ -439,8 +439,8 @@ func deleteOffsetsEndpoint() contractEndpoint {
 					assert.JSONEq(t, `{"offsets":[]}`, string(a.Body))
 				}},
 			},
-			famUnknown: {{name: "connector", request: del("/connectors/<none>/offsets"), want: refused(404, "Connector <none> not found", errNotFound)}},
-			famState:   {{name: "of a running connector", request: del("/connectors/<sink>/offsets"), want: refused(400, stopFirst("<sink>"), errNotStopped), bothWorkers: true}},
+			famUnknown: {{name: "connector", request: del("/connectors/<none>/offsets"), want: refusal(404, "Connector <none> not found", errNotFound)}},
+			famState:   {{name: "of a running connector", request: del("/connectors/<sink>/offsets"), want: refusal(400, stopFirst("<sink>"), errNotStopped), bothWorkers: true}},
 		},
 		reasons: map[string]string{famInvalid: "it takes nothing but the name"},
 	}
@@ -470,12 +470,12 @@ func pluginConfigEndpoint() contractEndpoint {
 				{name: "of a predicate", request: get("/connector-plugins/org.apache.kafka.connect.transforms.predicates.TopicNameMatches/config"), want: keys},
 				{name: "of the latest version", request: get(path + "?version=latest"), want: keys},
 			},
-			famUnknown: {{name: "plugin", request: get("/connector-plugins/com.example.Nope/config"), want: refused(404, `Unknown plugin com\.example\.Nope\.`, errNotFound)}},
+			famUnknown: {{name: "plugin", request: get("/connector-plugins/com.example.Nope/config"), want: refusal(404, `Unknown plugin com\.example\.Nope\.`, errNotFound)}},
 			famInvalid: {
 				{name: "a version that is none", request: get(path + "?version=%5B"), want: ranged(`Invalid version specification: \[`)},
 				{name: "a version that is not there", request: get(path + "?version=99.0"), want: ranged(`Plugin ` + fileSink + ` not found that matches the version range \[99\.0,99\.0\], available versions: \[.*\]`)},
 				{name: "a class that has no config", request: get("/connector-plugins/org.apache.kafka.common.config.provider.FileConfigProvider/config"),
-					want: refused(400, `Invalid plugin class org\.apache\.kafka\.common\.config\.provider\.FileConfigProvider\. Valid types are sink, source, converter, header_converter, transformation, predicate\.`, "")},
+					want: refusal(400, `Invalid plugin class org\.apache\.kafka\.common\.config\.provider\.FileConfigProvider\. Valid types are sink, source, converter, header_converter, transformation, predicate\.`, "")},
 			},
 		},
 	}
@@ -485,7 +485,7 @@ func validateEndpoint() contractEndpoint {
 	path := "/connector-plugins/" + fileSink + "/config/validate"
 	named := sinkConfig(`"name":"v"`)
 	infos := func(w *world) wanted { return wanted{status: 200, kind: jsonType} }
-	thrown := func(message string) func(*world) wanted { return refused(500, message, errInvalid) }
+	thrown := func(message string) func(*world) wanted { return refusal(500, message, errInvalid) }
 	return contractEndpoint{
 		method: http.MethodPut, path: "/connector-plugins/{p}/config/validate", where: anyWorker, body: named, example: path,
 		cells: map[string][]contractCase{
@@ -515,7 +515,7 @@ func validateEndpoint() contractEndpoint {
 				{name: "no class", request: put(path, `{"topics":"t"}`), want: thrown(`org\.apache\.kafka\.connect\.runtime\.rest\.errors\.BadRequestException: Connector config \{topics=t\} contains no connector type`)},
 				{name: "an empty map", request: put(path, `{}`), want: thrown(`org\.apache\.kafka\.connect\.runtime\.rest\.errors\.BadRequestException: Connector config \{\} contains no connector type`)},
 				{name: "another class than the path's", request: put("/connector-plugins/FileStreamSource/config/validate", named),
-					want: refused(400, `Included connector type `+fileSink+` does not match request type FileStreamSource`, "")},
+					want: refusal(400, `Included connector type `+fileSink+` does not match request type FileStreamSource`, "")},
 				{name: "a client setting of the wrong type", request: put(path, sinkConfig(`"name":"v"`, `"consumer.override.max.poll.records":"x"`)),
 					want: thrown(`org\.apache\.kafka\.common\.config\.ConfigException: Invalid value x for configuration max\.poll\.records: Not a number of type INT`)},
 				{name: "an object as a value", request: put(path, sinkConfig(`"a":{"b":1}`)), want: anyMessage(500, "")},
@@ -565,10 +565,10 @@ func loggerEndpoint() contractEndpoint {
 			},
 			famUnknown: {{name: "logger, to the level that it has", request: put("/admin/loggers/com.example.nope1", `{"level":"INFO"}`), want: unchanged}},
 			famInvalid: {
-				{name: "no level", request: put(path, `{}`), want: refused(400, `Desired 'level' parameter was not specified in request\.`, "")},
-				{name: "a level that is none", request: put(path, `{"level":"LOUD"}`), want: refused(404, `invalid log level 'LOUD'\.`, "")},
-				{name: "a number", request: put(path, `{"level":5}`), want: refused(404, `invalid log level '5'\.`, "")},
-				{name: "a level that is none, for the cluster", request: put(path+"?scope=cluster", `{"level":"LOUD"}`), want: refused(404, `invalid log level 'LOUD'\.`, "")},
+				{name: "no level", request: put(path, `{}`), want: refusal(400, `Desired 'level' parameter was not specified in request\.`, "")},
+				{name: "a level that is none", request: put(path, `{"level":"LOUD"}`), want: refusal(404, `invalid log level 'LOUD'\.`, "")},
+				{name: "a number", request: put(path, `{"level":5}`), want: refusal(404, `invalid log level '5'\.`, "")},
+				{name: "a level that is none, for the cluster", request: put(path+"?scope=cluster", `{"level":"LOUD"}`), want: refusal(404, `invalid log level 'LOUD'\.`, "")},
 			},
 		},
 		reasons: map[string]string{famUnknownField: "it ignores fields that it does not know", famState: "it looks at no connector"},

@@ -204,7 +204,7 @@ func (e contractEndpoint) badBody(family string, request contractRequest) (contr
 	return contractCases{
 		body("null", "null"),
 		{name: "no body", request: missing, want: anyMessage(500, "")},
-		{name: "no type", request: untyped, want: refused(415, "HTTP 415 Unsupported Media Type", "")},
+		{name: "no type", request: untyped, want: refusal(415, "HTTP 415 Unsupported Media Type", "")},
 	}, ""
 }
 
@@ -258,7 +258,7 @@ func (e contractEndpoint) older(request contractRequest) (contractCases, string)
 func (e contractEndpoint) rebalancing(request contractRequest) (contractCases, string) {
 	switch e.gated {
 	case 409:
-		return one("409", request, refused(409, `Cannot complete request momentarily due to stale configuration \(typically caused by a concurrent config change\)`, errRebalancing)).in(phaseRebalance), ""
+		return one("409", request, refusal(409, `Cannot complete request momentarily due to stale configuration \(typically caused by a concurrent config change\)`, errRebalancing)).in(phaseRebalance), ""
 	case 500:
 		return one("500", request, func(w *world) wanted {
 			if e.absent(w) {
@@ -292,8 +292,8 @@ func (e contractEndpoint) gone(request contractRequest) (contractCases, string) 
 		q := request
 		q.Path = strings.Replace(q.Path, "<many>", "<ghost>", 1)
 		return append(
-			one("unnoticed, the forwarded call fails", q, refused(500, `IO Error trying to forward REST request: java\.net\.UnknownHostException: worker-\d.*`, "")).in(phaseUndetected),
-			one("noticed, nobody owns it", q, refused(409, `Cannot complete request momentarily due to no known leader URL, likely because a rebalance was underway\.`, errRebalancing)).in(phaseOrphaned)...), ""
+			one("unnoticed, the forwarded call fails", q, refusal(500, `IO Error trying to forward REST request: java\.net\.UnknownHostException: worker-\d.*`, "")).in(phaseUndetected),
+			one("noticed, nobody owns it", q, refusal(409, `Cannot complete request momentarily due to no known leader URL, likely because a rebalance was underway\.`, errRebalancing)).in(phaseOrphaned)...), ""
 	}
 	return nil, "it does not need the worker that runs an instance"
 }
@@ -306,9 +306,9 @@ func (e contractEndpoint) busy(request contractRequest) (contractCases, string) 
 	case e.where == anyWorker:
 		return one("is answered at once", request, func(w *world) wanted { return wanted{status: -2} }).in(phaseBusy), ""
 	case strings.HasSuffix(e.path, "/pause"), strings.HasSuffix(e.path, "/resume"):
-		return one("500 after 30 s", request, refused(500, "Error writing target state to Kafka", "")).in(phaseBusy), ""
+		return one("500 after 30 s", request, refusal(500, "Error writing target state to Kafka", "")).in(phaseBusy), ""
 	case strings.HasSuffix(e.path, "?includeTasks"):
-		return one("500 after 30 s", request, refused(500, `Error writing restart request for \{connectorName='<many>', onlyFailed=false, includeTasks=true\} to Kafka`, "")).in(phaseBusy), ""
+		return one("500 after 30 s", request, refusal(500, `Error writing restart request for \{connectorName='<many>', onlyFailed=false, includeTasks=true\} to Kafka`, "")).in(phaseBusy), ""
 	}
 	return one("500 after 90 s", request, func(w *world) wanted {
 		if e.absent(w) {

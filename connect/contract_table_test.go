@@ -72,8 +72,8 @@ func ok(status int, shape string, free ...string) func(*world) wanted {
 // done is an answer without a body.
 func done(status int) func(*world) wanted { return sameEverywhere(wanted{status: status, text: ""}) }
 
-// refused is Connect's error body.
-func refused(status int, message string, class class) func(*world) wanted {
+// refusal is Connect's error body.
+func refusal(status int, message string, class class) func(*world) wanted {
 	return sameEverywhere(wanted{status: status, kind: jsonType, message: message, class: class, shape: errorShape})
 }
 
@@ -158,14 +158,14 @@ func contractTable() []contractEndpoint {
 					{name: "of a running connector", request: get("/connectors/<sink>"), want: ok(200, withTasks, ".config"), bothWorkers: true},
 					{name: "of a stopped one", request: get("/connectors/<stopped>"), want: ok(200, noTasks, ".config")},
 				},
-				famUnknown: {{name: "connector", request: get("/connectors/<none>"), want: refused(404, "Connector <none> not found", errNotFound), bothWorkers: true}},
+				famUnknown: {{name: "connector", request: get("/connectors/<none>"), want: refusal(404, "Connector <none> not found", errNotFound), bothWorkers: true}},
 			},
 		},
 		{
 			method: http.MethodGet, path: "/connectors/{c}/config", where: herder, gated: 500, example: "/connectors/<sink>/config",
 			cells: map[string][]contractCase{
 				famOK:      {{name: "is the map", request: get("/connectors/<sink>/config"), want: ok(200, "{*: string}", ""), bothWorkers: true}},
-				famUnknown: {{name: "connector", request: get("/connectors/<none>/config"), want: refused(404, "Connector <none> not found", errNotFound)}},
+				famUnknown: {{name: "connector", request: get("/connectors/<none>/config"), want: refusal(404, "Connector <none> not found", errNotFound)}},
 			},
 		},
 		putConfigEndpoint(),
@@ -182,7 +182,7 @@ func contractTable() []contractEndpoint {
 						return instanceShape(w, "id", "string", "trace")
 					})},
 				},
-				famUnknown: {{name: "connector", request: get("/connectors/<none>/status"), want: refused(404, "No status found for connector <none>", errNotFound), bothWorkers: true}},
+				famUnknown: {{name: "connector", request: get("/connectors/<none>/status"), want: refusal(404, "No status found for connector <none>", errNotFound), bothWorkers: true}},
 			},
 		},
 		{
@@ -192,7 +192,7 @@ func contractTable() []contractEndpoint {
 					{name: "of a running connector", request: get("/connectors/<sink>/tasks"), want: ok(200, "[{config: {*: string}, id: "+taskID+"}]", "[].config"), bothWorkers: true},
 					{name: "of a stopped one", request: get("/connectors/<stopped>/tasks"), want: ok(200, "[]")},
 				},
-				famUnknown: {{name: "connector", request: get("/connectors/<none>/tasks"), want: refused(404, "Connector <none> not found", errNotFound)}},
+				famUnknown: {{name: "connector", request: get("/connectors/<none>/tasks"), want: refusal(404, "Connector <none> not found", errNotFound)}},
 			},
 		},
 		{
@@ -224,11 +224,11 @@ func contractTable() []contractEndpoint {
 					}},
 				},
 				famUnknown: {
-					{name: "task", request: get("/connectors/<sink>/tasks/99/status"), want: refused(404, "No status found for task <sink>-99", errNotFound)},
-					{name: "connector", request: get("/connectors/<none>/tasks/0/status"), want: refused(404, "No status found for task <none>-0", errNotFound)},
-					{name: "a negative task", request: get("/connectors/<sink>/tasks/-1/status"), want: refused(404, "No status found for task <sink>--1", errNotFound)},
+					{name: "task", request: get("/connectors/<sink>/tasks/99/status"), want: refusal(404, "No status found for task <sink>-99", errNotFound)},
+					{name: "connector", request: get("/connectors/<none>/tasks/0/status"), want: refusal(404, "No status found for task <none>-0", errNotFound)},
+					{name: "a negative task", request: get("/connectors/<sink>/tasks/-1/status"), want: refusal(404, "No status found for task <sink>--1", errNotFound)},
 				},
-				famInvalid: {{name: "a task that is not a number", request: get("/connectors/<sink>/tasks/abc/status"), want: refused(404, "HTTP 404 Not Found", errUnsupportedPath)}},
+				famInvalid: {{name: "a task that is not a number", request: get("/connectors/<sink>/tasks/abc/status"), want: refusal(404, "HTTP 404 Not Found", errUnsupportedPath)}},
 			},
 		},
 		restartEndpoint(),
@@ -244,7 +244,7 @@ func contractTable() []contractEndpoint {
 					{name: "of a sink that has read nothing", request: get("/connectors/<stopped>/offsets"), want: ok(200, "{offsets: []}"), bothWorkers: true},
 					{name: "of a source that has read nothing", request: get("/connectors/<source>/offsets"), want: ok(200, "{offsets: []}")},
 				},
-				famUnknown: {{name: "connector", request: get("/connectors/<none>/offsets"), want: refused(404, "Connector <none> not found", errNotFound)}},
+				famUnknown: {{name: "connector", request: get("/connectors/<none>/offsets"), want: refusal(404, "Connector <none> not found", errNotFound)}},
 			},
 		},
 		patchOffsetsEndpoint(),
@@ -254,7 +254,7 @@ func contractTable() []contractEndpoint {
 			cells: map[string][]contractCase{
 				famOK:      {{name: "of a sink that has read nothing", request: get("/connectors/<sink>/topics"), bothWorkers: true, want: ok(200, "{*: {topics: []}}", "")}},
 				famUnknown: {{name: "connector has no topics", request: get("/connectors/<none>/topics"), want: ok(200, "{*: {topics: []}}", "")}},
-				famState:   {{name: "with topic tracking disabled", phase: phaseNoTracking, request: get("/connectors/<sink>/topics"), want: refused(403, `Topic tracking is disabled\.`, errForbidden)}},
+				famState:   {{name: "with topic tracking disabled", phase: phaseNoTracking, request: get("/connectors/<sink>/topics"), want: refusal(403, `Topic tracking is disabled\.`, errForbidden)}},
 			},
 		},
 		{
@@ -263,7 +263,7 @@ func contractTable() []contractEndpoint {
 				famOK:      {{name: "of a connector", request: contractRequest{Method: http.MethodPut, Path: "/connectors/<sink>/topics/reset"}, want: done(202), bothWorkers: true}},
 				famUnknown: {{name: "connector is accepted too", request: contractRequest{Method: http.MethodPut, Path: "/connectors/<none>/topics/reset"}, want: done(202)}},
 				famState: {{name: "with topic tracking disabled", phase: phaseNoTracking, request: contractRequest{Method: http.MethodPut, Path: "/connectors/<sink>/topics/reset"},
-					want: refused(403, `Topic tracking is disabled\.`, errForbidden)}},
+					want: refusal(403, `Topic tracking is disabled\.`, errForbidden)}},
 			},
 		},
 		deleteEndpoint(),
@@ -286,7 +286,7 @@ func contractTable() []contractEndpoint {
 			method: http.MethodGet, path: "/admin/loggers/{l}", since: [2]int{2, 4}, where: anyWorker, example: "/admin/loggers/root",
 			cells: map[string][]contractCase{
 				famOK:      {{name: "of root", request: get("/admin/loggers/root"), want: ok(200, "{last_modified: null, level: string}"), bothWorkers: true}},
-				famUnknown: {{name: "logger", request: get("/admin/loggers/com.example.nope"), want: refused(404, `Logger com\.example\.nope not found\.`, errNotFound)}},
+				famUnknown: {{name: "logger", request: get("/admin/loggers/com.example.nope"), want: refusal(404, `Logger com\.example\.nope not found\.`, errNotFound)}},
 			},
 		},
 		loggerEndpoint(),
