@@ -11,7 +11,31 @@ import (
 type LoggerLevel struct {
 	Level string `json:"level"`
 	// LastModified is when the level was changed through REST, since Kafka 3.7; zero where it was not.
-	LastModified time.Time `json:"last_modified,omitzero"`
+	LastModified time.Time `json:"last_modified"`
+}
+
+// MarshalJSON writes last_modified as Connect does: milliseconds, or null.
+func (l LoggerLevel) MarshalJSON() ([]byte, error) {
+	w := loggerWire{Level: &l.Level}
+	if !l.LastModified.IsZero() {
+		ms := l.LastModified.UnixMilli()
+		w.LastModified = &ms
+	}
+	return json.Marshal(w)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (l *LoggerLevel) UnmarshalJSON(data []byte) error {
+	var w loggerWire
+	if err := json.Unmarshal(data, &w); err != nil {
+		return err
+	}
+	level, err := w.level()
+	if err != nil {
+		return err
+	}
+	*l = *level
+	return nil
 }
 
 type loggerWire struct {
