@@ -1,5 +1,10 @@
 package failure
 
+import "flag"
+
+// Update writes the golden files and docs/failures.md.
+var Update = flag.Bool("update", false, "write the golden files and docs/failures.md")
+
 // Without is the built-in table without some of its rows.
 func Without(ids ...string) (*Diagnoser, error) {
 	out := map[string]bool{}

@@ -129,7 +129,7 @@ var connectRules = []rule{
 		Pattern: Pattern{
 			ID: "file-not-found", Exceptions: []string{"java.nio.file.NoSuchFileException", "java.io.FileNotFoundException", "java.nio.file.NotDirectoryException", "java.nio.file.FileSystemException"},
 			Class: ClassConfiguration, Advice: AdviceAfterChange,
-			Summary: "A file or directory the connector needs is not there.", Remedies: fixFile,
+			Summary: "A file or directory the connector needs is not there[: {object}].", Remedies: fixFile,
 			Source: "java.nio.file",
 		}, weight: weightPlatform,
 	},
@@ -137,7 +137,7 @@ var connectRules = []rule{
 		Pattern: Pattern{
 			ID: "file-permission-denied", Exceptions: []string{"java.nio.file.AccessDeniedException", "java.security.AccessControlException"}, Messages: []string{"(permission denied)"},
 			Class: ClassAuthorization, Advice: AdviceAfterChange,
-			Summary:  "The worker's user may not open a file.",
+			Summary:  "The worker's user may not open a file[: {object}].",
 			Remedies: []string{"Give the worker's user the right to the file or directory, and to those above it.", "Check the security context of the container (runAsUser, fsGroup)."},
 			Source:   "java.nio.file.AccessDeniedException",
 		}, weight: weightSpecific, either: true,

@@ -76,7 +76,7 @@ var debeziumRules = []rule{
 	{
 		Pattern: Pattern{
 			ID: "debezium-snapshot-position", Messages: []string{
-				"offset is no longer", "position is no longer available", "last recorded offset is no longer available", "no previous offset has been found", "could not find existing", "unable to resume", "cannot resume", "could not resume", "resume token", "start position", "the stored offset", "invalid offset", "offset * not found", "checkpoint", "tablet", "vgtid", "change stream partition",
+				"offset is no longer", "position is no longer available", "last recorded offset is no longer available", "no previous offset has been found", "could not find existing", "unable to resume", "cannot resume", "could not resume", "resume token", "start position", "the stored offset", "invalid offset", "offset * not found", "vgtid", "change stream partition",
 				"outside of the retention", "retention period", "too old", "trimmeddataaccess", "expirediterator", "shard iterator", "cursor expired", "replication position", "cdc log", "cdc_raw",
 			}, Class: ClassSourceState, Advice: AdviceAfterChange, Summary: "The position to go on from is no longer on the source.", Remedies: fixPosition, Source: "Debezium; change data capture of Vitess, Spanner, Cassandra, DynamoDB",
 		}, weight: weightText,

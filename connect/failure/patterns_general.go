@@ -16,7 +16,7 @@ var generalRules = []rule{
 			ID: "general-authentication", Messages: []string{
 				"authentication failed", "authentication failure", "authentication error", "not authenticated", "unauthenticated", "invalid credentials", "bad credentials", "invalid password", "wrong password", "incorrect password", "invalid api key", "invalid api-key", "api key is invalid", "invalid token", "unauthorized", "login failed", "log in failed", "failed to login", "failed to log in",
 				"could not authenticate", "unable to authenticate", "cannot authenticate", "invalid user name", "invalid username", "no credentials", "missing credentials", "credentials are invalid", "could not load credentials", "unable to load credentials", "not logged in", "invalid login", "password is incorrect", "authentication required", "authentication is required", "noauth", "wrongpass",
-				"invalid authentication", "authentication exception", "could not find credentials", "signature mismatch", "invalid signature", "account locked", "access_refused", "invalid access key", "credentials",
+				"invalid authentication", "authentication exception", "could not find credentials", "signature mismatch", "invalid signature", "account locked", "access_refused", "invalid access key", "no valid credentials", "credentials expired", "credentials have expired",
 			}, Class: ClassAuthentication, Advice: AdviceAfterChange, Summary: "The other side[ {host}] refused the credentials.",
 			Remedies: []string{"Check user, password, key or token in the connector's configuration; they may have been rotated or expired."}, Source: "common wording",
 		}, weight: weightText,
@@ -48,7 +48,7 @@ var generalRules = []rule{
 		Pattern: Pattern{
 			ID: "general-limit", Messages: []string{
 				"quota exceeded", "exceeded quota", "quota has been exceeded", "exceeds the quota", "rate limit", "rate exceeded", "throttl", "limit exceeded", "limit has been reached", "exceeded the limit", "exceeds the limit", "exceeded the maximum", "exceeds the maximum", "exceeds maximum", "maximum size", "too large", "too big", "out of memory", "insufficient memory", "insufficient storage", "insufficient space", "oom command not allowed",
-				"resource_exhausted", "resource exhausted", "resources exhausted", "capacity exceeded", "storage full", "is full", "backpressure", "request size", "too many",
+				"resource_exhausted", "resource exhausted", "resources exhausted", "capacity exceeded", "storage full", "queue is full", "buffer is full", "table is full", "log is full", "backpressure", "request size", "too many",
 			}, Class: ClassResource, Advice: AdviceAfterChange, Summary: "A limit of size, rate, memory or storage was reached.",
 			Remedies: []string{"Send less or smaller: batch sizes, tasks.max, the record itself; or have the limit raised.", "For a rate limit, restart the task after a pause."}, Source: "common wording",
 		}, weight: weightName,
@@ -63,13 +63,13 @@ var generalRules = []rule{
 	},
 	{
 		Pattern: Pattern{
-			ID: "general-not-found", Messages: []string{"does not exist", "doesn't exist", "not found", "no such", "could not find", "cannot find", "can't find", "unknown "}, Class: ClassConfiguration, Advice: AdviceAfterChange,
+			ID: "general-not-found", Messages: []string{"does not exist", "doesn't exist", "not found", "no such", "could not find", "cannot find", "can't find"}, Class: ClassConfiguration, Advice: AdviceAfterChange,
 			Summary: "Something the configuration names does not exist[: {object}].", Remedies: []string{"Check the names in the connector's configuration for typing errors.", "Create what is missing, then restart the task."}, Source: "common wording",
 		}, weight: weightName,
 	},
 	{
 		Pattern: Pattern{
-			ID: "general-configuration", Messages: []string{"invalid argument", "not supported", "unsupported", "invalid property", "invalid setting", "invalid parameter", "illegal argument", "must be", "is required", "is not valid", "is invalid", "invalid value", "invalid"}, Class: ClassConfiguration, Advice: AdviceAfterChange,
+			ID: "general-configuration", Messages: []string{"invalid argument", "not supported", "unsupported", "invalid property", "invalid setting", "invalid parameter", "illegal argument", "must be", "is required", "is not valid", "is invalid", "invalid value"}, Class: ClassConfiguration, Advice: AdviceAfterChange,
 			Summary: "A setting is missing or wrong[: {setting}].", Remedies: fixSetting, Source: "common wording",
 		}, weight: weightStage,
 	},

@@ -28,8 +28,9 @@ var placeholders = map[string][]string{
 	},
 	"user": {"user '", "user \"", "User '", "role \"", "userName='", "login '", "user: ", "username ", "principal: ", "rincipal ", "user ", "User "},
 	"object": {
-		"replication slot \"", "slot \"", "publication \"", "database \"", "database '", "atabase '", "schema \"", "function ", "'", "bucket: ", "bucket ", "Bucket ", "group: ", "roup ", "queue manager '", "destination '", "queue '", "permission denied for ",
-		"principal ", "warehouse '", "dataset ", "roject ", "file: ", "file ", "ask: ", "worker: ", "connector ", "resource: ", "\"", ": ",
+		"denied for table ", "denied for relation ", "denied for schema ", "denied for database ", "denied for sequence ", "denied for view ", "denied for function ", "owner of table ", "owner of relation ", "policy for table ", "on table ", "the object '",
+		"replication slot \"", "slot \"", "publication \"", "database \"", "database '", "atabase '", "schema \"", "function ", "'", "bucket: ", "bucket ", "Bucket ", "group: ", "roup ", "queue manager '", "destination '", "queue '",
+		"principal ", "warehouse '", "dataset ", "roject ", "file: ", "file ", "ask: ", "worker: ", "connector ", "on resource: ", "resource: ", "\"",
 	},
 	"class": {"name matches ", "Class ", "class ", "find class ", "driver found for ", "lookup ", ""},
 }
@@ -102,7 +103,7 @@ func summary(r *rule, t Trace, at int) string {
 			b = append(b, c)
 		}
 	}
-	return string(b)
+	return secretless(string(b))
 }
 
 func classSummary(c Class) string {
@@ -168,6 +169,9 @@ func nameIn(kind string, e *Exception) string {
 	if m == "" {
 		return ""
 	}
+	if kind == "object" && m[0] == '/' {
+		return readName(m, kind)
+	}
 	if kind == "host" {
 		if strings.HasSuffix(e.Class, "UnknownHostException") {
 			return readName(m, kind)
@@ -230,6 +234,12 @@ func readName(s, kind string) string {
 		i++
 	}
 	name := strings.Trim(s[:i], ".:,-/")
+	if j := strings.Index(name, "://"); j > 0 && kind == "class" { // the rest of a URL may hold a password
+		name = name[:j]
+	}
+	if kind == "object" && i > 0 && s[0] == '/' {
+		name = "/" + name // a path
+	}
 	if name == "" || i < len(s) && s[i] >= 0x80 || stopWords[name] {
 		return ""
 	}
@@ -263,7 +273,7 @@ var stopWords = func() map[string]bool {
 		cannot can could must should may null there only row rows key keys mapping count level may position mode default defaults closed
 		refused reset timed attempt server host node table column field topic user database index mapping because when while if within
 		dropped length size limit required found already after before between during be empty partition partitions connection
-		violates constraint named id identifier metadata offset offsets record records access alias names without into using`) {
+		violates constraint named id identifier metadata offset offsets record records access alias names without into using permission error fatal detail hint caused by`) {
 		words[w] = true
 	}
 	return words

@@ -1,5 +1,7 @@
 package failure
 
+//go:generate go test -count=1 -run ^TestDocumentation$ . -update
+
 import "slices"
 
 // builtin returns the whole table. Rows of one file belong to one product; between rows of equal weight on one exception

@@ -228,7 +228,7 @@ func TestChainOfSamples(t *testing.T) {
 
 func golden(t *testing.T, file string, got []byte) {
 	t.Helper()
-	if *update {
+	if *failure.Update {
 		require.NoError(t, os.WriteFile(file, got, 0o600))
 		return
 	}
