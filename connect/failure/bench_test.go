@@ -70,6 +70,8 @@ func BenchmarkSize(b *testing.B) {
 		"batch": func(n int) string {
 			return "java.sql.BatchUpdateException: Batch entry 0 INSERT INTO t VALUES ('" + strings.Repeat("was aborted ", n/12) + "') was aborted: ERROR: value too long for type character varying(5)"
 		},
+		"joined":  func(n int) string { return strings.Repeat(") at ", n/5) },
+		"colons":  func(n int) string { return strings.Repeat("a:1 at b.c ", n/11) },
 		"letters": func(n int) string { return strings.Repeat("a", n) },
 	}
 	for name, kind := range kinds {

@@ -392,9 +392,13 @@ var identByte = func() (t [256]bool) {
 	return t
 }()
 
+// maxFrameName is longer than any class and method that a compiler accepts in practice; it bounds the look at one line.
+const maxFrameName = 2048
+
 // isFrame reports whether s, what follows `at `, is a frame. A frame cut at the end has no parenthesis: it is
 // accepted where the line was indented.
 func isFrame(s string, indented bool) bool {
+	s = s[:min(len(s), maxFrameName)]
 	if i := strings.IndexByte(s, '('); i > 0 && identByte[s[0]] && strings.IndexByte(s[:i], ' ') < 0 && strings.IndexByte(s[:i], '.') > 0 && identByte[s[i-1]] {
 		return true
 	}
