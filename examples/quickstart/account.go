@@ -120,7 +120,7 @@ func (a *account) print(w io.Writer) {
 	for _, f := range a.failures {
 		row("task failed", "%s", f)
 	}
-	row("restarts", "%d accepted by Connect (%s); the task is %s", a.restarts, a.counted, a.state)
+	row("restarts", "%d accepted by Connect (counted in %s); the task is %s", a.restarts, a.counted, a.state)
 	a.printLetters(row)
 	if a.output.known {
 		row("sink output", "%d lines (%s): %d of %d orders, %d missing, %d lines unexpected, %d orders more than once",
@@ -158,15 +158,17 @@ func (a *account) printLetters(row func(name, format string, args ...any)) {
 			causes = append(causes, l.cause)
 		}
 	}
-	for _, c := range causes {
-		row("", "%d × %s (class %s, advice %s)", count[c.Fingerprint], c.Summary, c.Class, c.Restart)
+	number := map[string]int{}
+	for i, c := range causes {
+		number[c.Fingerprint] = i + 1
+		row("", "cause %d, %d times: %s (class %s, advice %s)", i+1, count[c.Fingerprint], c.Summary, c.Class, c.Restart)
 		for _, remedy := range c.Remedies {
 			row("", "    remedy: %s", remedy)
 			break // the most likely one
 		}
 	}
 	for _, l := range a.letters {
-		row("", "%d@%-3d %s, %s, came from %-5s %s", l.partition, l.offset, l.order, l.stage, l.origin+":", l.outcome)
+		row("", "%d@%-3d %s from %-6s %s, cause %d: %s", l.partition, l.offset, l.order, l.origin+",", l.stage, number[l.cause.Fingerprint], l.outcome)
 	}
 	row("republisher", "%s", a.report)
 }
@@ -176,16 +178,16 @@ func (a *account) verdict() string {
 	if !a.complete() {
 		var what []string
 		for _, part := range []struct {
-			n    int
-			text string
+			n         int
+			one, many string
 		}{
-			{len(a.missing), "orders are not in the sink"},
-			{len(a.wrong), "lines of the sink are wrong"},
-			{len(a.damaged), "records are damaged"},
-			{len(a.problems), "other problems"},
+			{len(a.missing), "order is not in the sink", "orders are not in the sink"},
+			{len(a.wrong), "line of the sink is wrong", "lines of the sink are wrong"},
+			{len(a.damaged), "record is damaged", "records are damaged"},
+			{len(a.problems), "other problem", "other problems"},
 		} {
 			if part.n > 0 {
-				what = append(what, fmt.Sprintf("%d %s", part.n, part.text))
+				what = append(what, plural(part.n, part.one, part.many))
 			}
 		}
 		return "NOT COMPLETE: " + strings.Join(what, ", ")
@@ -194,4 +196,11 @@ func (a *account) verdict() string {
 		return fmt.Sprintf("the connector has consumed all %d orders, the %d dead letters included", a.orders, len(a.letters))
 	}
 	return fmt.Sprintf("every one of the %d orders is in the sink, the %d dead letters included", a.orders, len(a.letters))
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }

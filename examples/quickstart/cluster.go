@@ -107,7 +107,7 @@ func (c *cluster) Policy() (recovery.Policy, time.Duration) {
 }
 
 func (c *cluster) Restarts(context.Context) (n int, how string, err error) {
-	return int(c.restarts.accepted.Load()), "answers of Connect, counted on the wire", nil
+	return int(c.restarts.accepted.Load()), "its answers, on the wire", nil
 }
 
 // Output reads the sink's file back with source connectors, until one of them runs on the sink's worker.

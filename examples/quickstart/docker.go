@@ -34,7 +34,7 @@ func startDocker(version string, start func(context.Context, testutil.Options) (
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
-			return nil, fmt.Errorf("-docker: %w; without -docker everything runs in this process", err)
+			return nil, fmt.Errorf("-docker: %s; without -docker everything runs in this process", strings.TrimPrefix(err.Error(), "testutil: "))
 		}
 		d, err := onCluster(c, n)
 		if err != nil {

@@ -131,7 +131,7 @@ func (e *embedded) Restarts(context.Context) (n int, how string, err error) {
 			n++
 		}
 	}
-	return n, "requests that reached the worker", nil
+	return n, "the requests that reached the worker", nil
 }
 
 // isRestart says that a request restarts the connector or a task of it.

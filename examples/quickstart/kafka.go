@@ -56,12 +56,18 @@ func dialKafka(ctx context.Context, brokers []string) (*kafkaClient, error) {
 
 func (k *kafkaClient) close() { k.client.Close() }
 
-// createTopic makes a topic with the brokers' default replication factor.
+// createTopic makes a topic with the brokers' default replication factor. What brokers can be set to do otherwise is named: a compacted topic
+// refuses null keys, and with LogAppendTime no record keeps its time.
 func (k *kafkaClient) createTopic(ctx context.Context, topic string, partitions int32) error {
 	req := kmsg.NewPtrCreateTopicsRequest()
 	req.TimeoutMillis = 30_000
 	t := kmsg.NewCreateTopicsRequestTopic()
 	t.Topic, t.NumPartitions, t.ReplicationFactor = topic, partitions, -1
+	for _, c := range [][2]string{{"cleanup.policy", "delete"}, {"message.timestamp.type", "CreateTime"}} {
+		config := kmsg.NewCreateTopicsRequestTopicConfig()
+		config.Name, config.Value = c[0], new(c[1])
+		t.Configs = append(t.Configs, config)
+	}
 	req.Topics = append(req.Topics, t)
 	resp, err := req.RequestWith(ctx, k.client)
 	if err == nil && len(resp.Topics) == 1 {

@@ -89,7 +89,7 @@ func TestOneRecordThatTheSinkDropsIsFoundOut(t *testing.T) {
 		o.start = startEmbedded(func(*kgo.Record) (bool, error) { return n.Add(1) != 77, nil })
 	})
 	assert.Equal(t, 1, code)
-	assert.Contains(t, out, "NOT COMPLETE: 1 orders are not in the sink")
+	assert.Contains(t, out, "NOT COMPLETE: 1 order is not in the sink")
 }
 
 func TestOneDeadLetterThatTheRepublisherSkipsIsFoundOut(t *testing.T) {
@@ -108,7 +108,7 @@ func TestOneDeadLetterThatTheRepublisherSkipsIsFoundOut(t *testing.T) {
 		}
 	})
 	assert.Equal(t, 1, code)
-	assert.Contains(t, out, "NOT COMPLETE: 1 orders are not in the sink")
+	assert.Contains(t, out, "NOT COMPLETE: 1 order is not in the sink")
 	assert.Equal(t, 1, strings.Count(out, " nothing became of it"))
 }
 
@@ -193,7 +193,7 @@ func TestDockerThatIsNotThereIsOneLine(t *testing.T) {
 	}, "-docker")
 	assert.Equal(t, 1, code)
 	assert.Empty(t, out)
-	assert.Equal(t, "quickstart: -docker: testutil: no Docker engine answers (start one): cannot connect; without -docker everything runs in this process\n", errs)
+	assert.Equal(t, "quickstart: -docker: no Docker engine answers (start one): cannot connect; without -docker everything runs in this process\n", errs)
 }
 
 // refused says that the program ends with one line, and did nothing.
@@ -222,7 +222,7 @@ func TestOwnCluster(t *testing.T) {
 	code, out, errs := quickstart(t, nil, place.args()...)
 	require.Zero(t, code, errs)
 	assert.Contains(t, out, "every one of the 300 orders is in the sink, the 13 dead letters included")
-	assert.Contains(t, out, "answers of Connect, counted on the wire")
+	assert.Contains(t, out, "counted in its answers, on the wire")
 	place.isClean()
 }
 

@@ -235,7 +235,7 @@ func (s *story) survive(ctx context.Context) (err error) {
 		return err
 	}
 	if s.acc.state == connect.StateRunning {
-		s.say("5. the task is RUNNING after %d restarts, without a person", s.acc.restarts)
+		s.say("5. the task is RUNNING after %s, without a person", plural(s.acc.restarts, "restart", "restarts"))
 		return s.consumed(ctx)
 	}
 	return nil
