@@ -262,8 +262,10 @@ func contractTable() []contractEndpoint {
 			cells: map[string][]contractCase{
 				famOK:      {{name: "of a connector", request: contractRequest{Method: http.MethodPut, Path: "/connectors/<sink>/topics/reset"}, want: done(202), bothWorkers: true}},
 				famUnknown: {{name: "connector is accepted too", request: contractRequest{Method: http.MethodPut, Path: "/connectors/<none>/topics/reset"}, want: done(202)}},
-				famState: {{name: "with topic tracking disabled", phase: phaseNoTracking, request: contractRequest{Method: http.MethodPut, Path: "/connectors/<sink>/topics/reset"},
-					want: refusal(403, `Topic tracking is disabled\.`, errForbidden)}},
+				famState: {{
+					name: "with topic tracking disabled", phase: phaseNoTracking, request: contractRequest{Method: http.MethodPut, Path: "/connectors/<sink>/topics/reset"},
+					want: refusal(403, `Topic tracking is disabled\.`, errForbidden),
+				}},
 			},
 		},
 		deleteEndpoint(),
