@@ -106,6 +106,27 @@ func (c *cluster) Policy() (recovery.Policy, time.Duration) {
 	return p, 2 * time.Second
 }
 
+// Commit pauses the connector and resumes it. Offsets are committed every offset.flush.interval.ms, a minute unless the worker says otherwise,
+// but also when a sink task is paused (WorkerSinkTask.poll).
+func (c *cluster) Commit(ctx context.Context) error {
+	for _, do := range []struct {
+		call func(context.Context, string) error
+		want connect.State
+	}{{c.client.Pause, connect.StatePaused}, {c.client.Resume, connect.StateRunning}} {
+		if err := do.call(ctx, c.names.connector); err != nil {
+			return err
+		}
+		err := until(ctx, 200*time.Millisecond, func() (bool, error) {
+			st, err := c.client.GetStatus(ctx, c.names.connector)
+			return err == nil && len(st.Tasks) > 0 && st.Tasks[0].State == do.want, err
+		})
+		if err != nil {
+			return fmt.Errorf("wait for %s to be %s: %w", c.names.connector, do.want, err)
+		}
+	}
+	return nil
+}
+
 func (c *cluster) Restarts(context.Context) (n int, how string, err error) {
 	return int(c.restarts.accepted.Load()), "its answers, on the wire", nil
 }

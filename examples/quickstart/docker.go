@@ -94,6 +94,9 @@ func (d *docker) Output(ctx context.Context, _ int) (output, error) {
 // restartLine is an entry of the worker's request log; a request that another worker forwarded is that one's.
 var restartLine = regexp.MustCompile(`"POST (/connectors/[^ ?"]+/restart)(\?[^ "]*)? HTTP/[0-9.]+" (202|204) `)
 
+// Commit has nothing to do: the worker commits soon by itself.
+func (d *docker) Commit(context.Context) error { return nil }
+
 // Restarts counts in the workers' own request logs.
 func (d *docker) Restarts(ctx context.Context) (n int, how string, err error) {
 	for _, w := range d.cluster.Workers() {

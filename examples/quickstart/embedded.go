@@ -125,6 +125,9 @@ func readOutput(file string, read func(string) ([]byte, error)) (output, error) 
 	return out, nil
 }
 
+// Commit has nothing to do: the worker commits soon by itself.
+func (e *embedded) Commit(context.Context) error { return nil }
+
 func (e *embedded) Restarts(context.Context) (n int, how string, err error) {
 	for _, r := range e.worker.Requests() {
 		if isRestart(r.Method, r.Path, e.connector) && (r.Status == 202 || r.Status == 204) {

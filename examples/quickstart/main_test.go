@@ -258,7 +258,7 @@ func newPlace(t *testing.T) place {
 	worker := connecttest.NewServer(connecttest.Config{})
 	t.Cleanup(worker.Close)
 	p := place{t, broker, worker}
-	sink := &filesink.Worker{Brokers: broker.ListenAddrs(), OffsetFlushInterval: 100 * time.Millisecond}
+	sink := &filesink.Worker{Brokers: broker.ListenAddrs()} // which commits once a minute, as workers do by default
 	worker.RegisterPlugin(filesink.Class, "sink", func(ctx context.Context, task connecttest.Task) error {
 		t.Cleanup(func() { _ = os.Remove(task.Config["file"]) })
 		return sink.Run(ctx, task.Connector, task.Task, task.Config)

@@ -59,6 +59,8 @@ type environment interface {
 	Policy() (recovery.Policy, time.Duration)
 	// Output is what the sink has written; want is how many orders should be in it.
 	Output(ctx context.Context, want int) (output, error)
+	// Commit makes the connector commit its offsets now, where waiting for it takes long.
+	Commit(ctx context.Context) error
 	// Restarts counts the restarts of the connector and its tasks that Connect accepted.
 	Restarts(ctx context.Context) (n int, how string, err error)
 	// KeepsTraces says that the place lives on, so that what the story made has to be removed from it.
@@ -289,6 +291,9 @@ func (s *story) noteFailure(trace string) {
 	}
 }
 
+// commitPatience is how long offsets may stay uncommitted before the environment is asked to do something about it.
+const commitPatience = 5 * time.Second
+
 // consumed waits until the connector's group has committed past every record that is on the topic now.
 func (s *story) consumed(ctx context.Context) error {
 	step, cancel := s.step(ctx)
@@ -297,7 +302,14 @@ func (s *story) consumed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	nudge := time.Now().Add(commitPatience)
 	err = until(step, 50*time.Millisecond, func() (bool, error) {
+		if time.Now().After(nudge) {
+			if err := s.env.Commit(step); err != nil {
+				return false, err
+			}
+			nudge = time.Now().Add(commitPatience)
+		}
 		committed, err := s.kafka.committed(step, "connect-"+s.connector, s.topic)
 		if err != nil {
 			return false, err
