@@ -1,0 +1,191 @@
+// Autorestart keeps the connectors of a Kafka Connect cluster running: it restarts what a restart can fix, within a budget, and says what it cannot.
+//
+// It needs the URL of one or more workers:
+//
+//	go run ./examples/autorestart -connect http://localhost:8083
+//	go run ./examples/autorestart -connect http://w1:8083,http://w2:8083 -cluster connect-prod -state /var/lib/autorestart.json -policy policy.yaml -webhook https://hooks.example/x
+//
+// Credentials for basic authentication come from CONNECT_USER and CONNECT_PASSWORD. What is remembered lives in the -state file, so that a
+// restart of this program starts no new budget. The page, /healthz and /metrics are on -listen. It ends cleanly on SIGINT and SIGTERM.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/go-reconnect/reconnect/connect"
+	"github.com/go-reconnect/reconnect/recovery"
+	"github.com/go-reconnect/reconnect/recovery/reach"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stderr); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return
+		}
+		fmt.Fprintln(os.Stderr, "autorestart:", err)
+		os.Exit(1)
+	}
+}
+
+type options struct {
+	connect, cluster, policy, state, listen, webhook, format, reach string
+	interval                                                        time.Duration
+	observe, once, acknowledge, verbose                             bool
+}
+
+func parse(args []string, out io.Writer) (options, error) {
+	var o options
+	f := flag.NewFlagSet("autorestart", flag.ContinueOnError)
+	f.SetOutput(out)
+	f.StringVar(&o.connect, "connect", "http://localhost:8083", "URLs of the workers of one cluster, separated by commas")
+	f.StringVar(&o.cluster, "cluster", "", "name of the Connect cluster (its group.id, say); needed with -state")
+	f.StringVar(&o.policy, "policy", "", "YAML file with the policy; see policy.yaml beside this program")
+	f.StringVar(&o.state, "state", "", "file to remember restarts in; without it they are forgotten at exit")
+	f.StringVar(&o.listen, "listen", "127.0.0.1:8087", "address of the page, /healthz and /metrics; empty for none")
+	f.StringVar(&o.webhook, "webhook", "", "URL to tell of what needs a person")
+	f.StringVar(&o.format, "webhook-format", "json", "json, alertmanager or slack")
+	f.StringVar(&o.reach, "reach", "", "hosts (patterns, or prefixes such as 10.0.0.0/8, separated by commas) that may be asked whether they answer before a restart is spent; * for all")
+	f.DurationVar(&o.interval, "interval", recovery.DefaultInterval, "time between two looks at the cluster")
+	f.BoolVar(&o.observe, "observe-only", false, "say what would be restarted, and restart nothing")
+	f.BoolVar(&o.once, "once", false, "one pass, then exit (for cron; use -state)")
+	f.BoolVar(&o.acknowledge, "allow-acknowledge", false, "offer the acknowledge button on the page")
+	f.BoolVar(&o.verbose, "v", false, "log informational events, too")
+	if err := f.Parse(args); err != nil {
+		return o, err
+	}
+	if f.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
+	}
+	return o, nil
+}
+
+func run(ctx context.Context, args []string, out io.Writer, clientOptions ...connect.Option) error {
+	o, err := parse(args, out)
+	if err != nil {
+		return err
+	}
+	lv := slog.LevelWarn
+	if o.verbose {
+		lv = slog.LevelInfo
+	}
+	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: lv}))
+	client, err := newClient(o.connect, clientOptions)
+	if err != nil {
+		return err
+	}
+	cfg, err := config(o, log)
+	if err != nil {
+		return err
+	}
+	s, err := recovery.New(client, cfg)
+	if err != nil {
+		return err
+	}
+	if o.once {
+		_, err := s.Reconcile(ctx)
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.Run(ctx) })
+	if o.listen != "" {
+		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.listen)
+		if err != nil {
+			return fmt.Errorf("-listen %s: %w", o.listen, err)
+		}
+		g.Go(func() error { return serve(ctx, l, handler(s, o)) })
+	}
+	return g.Wait()
+}
+
+func newClient(urls string, opts []connect.Option) (*connect.Client, error) {
+	var list []string
+	for u := range strings.SplitSeq(urls, ",") {
+		if u = strings.TrimSpace(u); u != "" {
+			list = append(list, u)
+		}
+	}
+	if len(list) == 0 {
+		return nil, errors.New("-connect names no URL")
+	}
+	if len(list) > 1 {
+		opts = append(opts, connect.WithWorkers(list[1:]...))
+	}
+	if user := os.Getenv("CONNECT_USER"); user != "" {
+		opts = append(opts, connect.WithBasicAuth(user, os.Getenv("CONNECT_PASSWORD")))
+	}
+	return connect.NewClient(list[0], opts...)
+}
+
+func config(o options, log *slog.Logger) (recovery.Config, error) {
+	cfg := recovery.Config{Cluster: o.cluster, Interval: o.interval, ObserveOnly: o.observe, Logger: log}
+	if o.policy != "" {
+		p, err := readPolicy(o.policy)
+		if err != nil {
+			return cfg, err
+		}
+		if err := p.apply(&cfg); err != nil {
+			return cfg, fmt.Errorf("%s: %w", o.policy, err)
+		}
+	}
+	if o.state != "" {
+		if o.cluster == "" {
+			return cfg, errors.New("-state needs -cluster, so that the file is never taken for another cluster's")
+		}
+		store, err := recovery.NewFileStore(o.state)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.Store = store
+	}
+	if o.webhook != "" {
+		cfg.Notifiers = append(cfg.Notifiers, recovery.Webhook{URL: o.webhook, Format: recovery.Format(o.format)})
+	}
+	switch o.reach {
+	case "":
+	case "*":
+		cfg.Reach = &reach.Prober{}
+	default:
+		cfg.Reach = &reach.Prober{Allow: reach.Hosts(strings.Split(o.reach, ",")...)}
+	}
+	return cfg, nil
+}
+
+func handler(s *recovery.Supervisor, o options) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", s.Handler(recovery.HandlerOptions{AllowAcknowledge: o.acknowledge}))
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+		writeMetrics(w, o.cluster, s)
+	})
+	return mux
+}
+
+func serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	done := make(chan error, 1)
+	go func() { done <- srv.Serve(l) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	sctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	return srv.Shutdown(sctx)
+}
