@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-reconnect/reconnect/connect"
+	"github.com/go-reconnect/reconnect/connect/connecttest"
+	"github.com/go-reconnect/reconnect/recovery"
+)
+
+func cluster(t *testing.T) *connecttest.Server {
+	t.Helper()
+	srv := connecttest.NewServer(connecttest.Config{Errorf: t.Errorf})
+	t.Cleanup(srv.Close)
+	srv.RegisterPlugin("example.Sink", "sink", func(ctx context.Context, _ connecttest.Task) error {
+		<-ctx.Done()
+		return nil
+	})
+	for _, n := range []string{"orders", "wishes"} {
+		srv.AddConnector(n, map[string]string{"connector.class": "example.Sink", "topics": "t", "tasks.max": "2"})
+	}
+	return srv
+}
+
+func TestOneLook(t *testing.T) {
+	t.Parallel()
+	srv := cluster(t)
+	client, err := newClient(srv.URL())
+	require.NoError(t, err)
+	require.NoError(t, client.Pause(t.Context(), "wishes"))
+	require.Eventually(t, func() bool {
+		st, err := client.GetStatus(t.Context(), "orders")
+		return err == nil && st.Running()
+	}, 10*time.Second, 10*time.Millisecond)
+	var out, errOut bytes.Buffer
+	code, err := run(t.Context(), []string{"-connect", srv.URL()}, &out, &errOut)
+	require.NoError(t, err)
+	assert.Equal(t, exitWell, code, out.String())
+
+	srv.FailTask("orders", 1, "org.apache.kafka.connect.errors.ConnectException: x\nCaused by: java.net.ConnectException: Connection refused\n\tat a.B.c(D.java:1)\n")
+	out.Reset()
+	code, err = run(t.Context(), []string{"-connect", srv.URL()}, &out, &errOut)
+	require.NoError(t, err)
+	assert.Equal(t, exitFailed, code)
+	assert.Contains(t, out.String(), "orders (sink) is FAILED, 1 of 2 tasks RUNNING")
+	assert.Contains(t, out.String(), "task 1 on")
+	assert.Contains(t, out.String(), "connection")
+	assert.Contains(t, out.String(), "wishes (sink) is PAUSED")
+	assert.NotContains(t, out.String(), "D.java", "no trace unless asked for")
+
+	code, err = run(t.Context(), []string{"-connect", "http://127.0.0.1:1"}, &out, &errOut)
+	require.Error(t, err)
+	assert.Equal(t, exitBlind, code)
+	for _, args := range [][]string{{"x"}, {"-every", "-1s"}, {"-connect", ""}, {"-webhook", "ftp://x"}, {"-webhook", "http://x", "-webhook-format", "xml"}} {
+		code, err = run(t.Context(), args, &out, &errOut)
+		require.Error(t, err)
+		assert.Equal(t, exitBlind, code)
+	}
+}
+
+type box struct {
+	events []recovery.Event
+	err    error
+}
+
+func (b *box) Notify(_ context.Context, e recovery.Event) error {
+	if b.err == nil {
+		b.events = append(b.events, e)
+	}
+	return b.err
+}
+
+func TestEachChangeIsToldOnce(t *testing.T) {
+	t.Parallel()
+	b := &box{}
+	tell := &teller{to: b, told: map[string]connect.State{}}
+	now := time.Now()
+	failed := []row{{name: "a", state: connect.StateFailed, faults: []fault{{what: "task 0"}}}, {name: "b", state: connect.StatePaused}}
+	b.err = errors.New("down")
+	require.Error(t, tell.tell(t.Context(), failed, now))
+	b.err = nil
+	for range 3 {
+		require.NoError(t, tell.tell(t.Context(), failed, now))
+	}
+	require.Len(t, b.events, 1)
+	assert.Equal(t, "a", b.events[0].Connector)
+	assert.Equal(t, connect.StateFailed, b.events[0].State)
+	require.NoError(t, tell.tell(t.Context(), []row{{name: "a", state: connect.StateRunning}}, now))
+	require.NoError(t, tell.tell(t.Context(), nil, now))
+	require.Len(t, b.events, 2)
+	assert.True(t, b.events[1].Resolved)
+}
+
+func TestTheTableCannotSteerTheTerminal(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	table(&b, []row{{name: "\x1b]0;x\a", state: connect.StateRunning}}, time.Now())
+	assert.NotContains(t, b.String(), "\x1b")
+}
