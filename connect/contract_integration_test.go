@@ -77,7 +77,7 @@ func realPause(t *testing.T) func(time.Duration) {
 // twinOf is the fake of the same version with the same names.
 func twinOf(t *testing.T, w *world) *world {
 	t.Helper()
-	s := connecttest.NewServer(connecttest.Config{Workers: 2, Version: w.raw, Brokers: 1, Errorf: t.Errorf})
+	s := connecttest.NewServer(connecttest.Config{Workers: 2, Version: w.raw, Brokers: 1, Converter: "org.apache.kafka.connect.storage.StringConverter", Errorf: t.Errorf})
 	return &world{
 		version: w.version, raw: w.raw, urls: s.InProcessURLs(), client: s.Client(), fake: s, prefix: w.prefix,
 		pause: func(time.Duration) { <-time.After(time.Millisecond) },
@@ -122,9 +122,10 @@ func killAndStart(t *testing.T, c *testutil.Cluster, w *world) {
 	a := w.must(t, 0, post("/connectors/<ghost>/tasks/0/restart", ""))
 	assert.Equal(t, 204, a.Status, "%s", a)
 
-	require.NoError(t, victim.Start(t.Context()))
+	started := make(chan error, 1)
+	go func() { started <- victim.Start(t.Context()) }()
 	t.Run("starting", func(t *testing.T) { starting(t, w) })
-	require.NoError(t, victim.WaitReady(t.Context()))
+	require.NoError(t, <-started)
 	a = w.must(t, 1, contractRequest{Method: http.MethodGet, Path: "/connectors/<sink>/status"})
 	assert.Equal(t, 200, a.Status, "%s", a)
 	w.try(t, del("/connectors/<ghost>"), 204)

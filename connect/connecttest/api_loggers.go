@@ -86,25 +86,26 @@ func (l *loggers) names(v apiVersion) []string {
 }
 
 // set gives a logger and what is below it a level and lists those that it concerns: from 4.0 on, those that it changed.
+// Up to 3.9 every logger counts whose name begins with the namespace, dot or no dot.
 func (l *loggers) set(v apiVersion, namespace, level string, now time.Time) []string {
-	out := []string{}
 	names := l.names(v)
-	if !slices.Contains(names, namespace) {
-		names = append(names, namespace)
-		slices.Sort(names)
+	if !v.atLeast(4, 0) {
+		names = append(names, knownLoggers...)
 	}
-	changed := map[string]bool{}
-	for _, name := range names {
-		if name == namespace || namespace == rootLogger && v.atLeast(4, 0) || strings.HasPrefix(name, namespace+".") {
-			changed[name] = !v.atLeast(4, 0) || l.effective(name) != level
+	names = append(names, namespace)
+	slices.Sort(names)
+	out := []string{}
+	for _, name := range slices.Compact(names) {
+		below := strings.HasPrefix(name, namespace+".") || namespace == rootLogger
+		if !v.atLeast(4, 0) {
+			below = strings.HasPrefix(name, namespace)
 		}
-	}
-	for _, name := range names {
-		if changed[name] {
+		if (name == namespace || below) && (!v.atLeast(4, 0) || l.effective(name) != level) {
 			out = append(out, name)
-			l.modified[name] = now.UnixMilli()
-			l.level[name] = level
 		}
+	}
+	for _, name := range out {
+		l.modified[name], l.level[name] = now.UnixMilli(), level
 	}
 	return out
 }

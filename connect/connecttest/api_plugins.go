@@ -63,7 +63,7 @@ func (s *Server) getPluginConfig(rq *request) reply {
 	}
 	keys := p.keys
 	if p.connector() {
-		keys = slices.Concat(p.keys, connectorKeys(p, s.version))
+		keys = slices.Concat(p.keys, s.connectorKeys(p))
 	}
 	out := []keyInfo{}
 	for _, k := range keys {

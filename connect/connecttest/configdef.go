@@ -2,6 +2,7 @@ package connecttest
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -152,7 +153,8 @@ const (
 
 // connectorKeys are the keys that Connect itself defines for every connector, in order (R/ConnectorConfig.java,
 // SinkConnectorConfig.java, SourceConnectorConfig.java).
-func connectorKeys(p *plugin, v apiVersion) []configKey {
+func (s *Server) connectorKeys(p *plugin) []configKey {
+	v := s.version
 	keys := []configKey{
 		common("name", "STRING", nil, "HIGH", groupCommon, "MEDIUM", "Connector name", 1, "The connector's name, unique in its Connect cluster.").must().checked(connectorName),
 		common("connector.class", "STRING", nil, "HIGH", groupCommon, "LONG", "Connector class", 2,
@@ -186,7 +188,7 @@ func connectorKeys(p *plugin, v apiVersion) []configKey {
 	} else {
 		keys = append(keys,
 			common("topic.creation.groups", "LIST", text(""), "LOW", "Topic Creation", "LONG", "Topic Creation Groups", 1, "The groups of settings for topics that the connector creates."),
-			common("exactly.once.support", "STRING", text("requested"), "MEDIUM", "Exactly Once Support", "SHORT", "Exactly once support", 2, "Whether exactly-once delivery is requested or required.").from(3, 3).checked(caseless("requested", "required")),
+			common("exactly.once.support", "STRING", text("requested"), "MEDIUM", "Exactly Once Support", "SHORT", "Exactly once support", 2, "Whether exactly-once delivery is requested or required.").from(3, 3).checked(caseless("required", "requested")),
 			common("transaction.boundary", "STRING", text("poll"), "MEDIUM", "Exactly Once Support", "SHORT", "Transaction Boundary", 3, "What bounds a transaction: poll, interval or connector.").from(3, 3).checked(caseless("poll", "interval", "connector")),
 			common("transaction.boundary.interval.ms", "LONG", nil, "LOW", "Exactly Once Support", "SHORT", "Transaction boundary interval", 4, "The length of a transaction with the boundary interval.").from(3, 3),
 			common("offsets.storage.topic", "STRING", nil, "LOW", "offsets.topic", "LONG", "Offsets topic", 1, "A topic of the connector's own for its source offsets.").from(3, 3),
@@ -198,6 +200,39 @@ func connectorKeys(p *plugin, v apiVersion) []configKey {
 			out = append(out, k)
 		}
 	}
+	if v.atLeast(4, 1) {
+		s.withVersions(out)
+	}
+	return out
+}
+
+// withVersions is what KIP-891 made of the keys: they are numbered through, and the converters and the versions have the
+// worker's own as defaults and what is installed as recommendations.
+func (s *Server) withVersions(keys []configKey) {
+	for i := range keys {
+		k := &keys[i]
+		if i < 14 {
+			k.order = i + 1
+		}
+		switch {
+		case strings.HasSuffix(k.name, ".plugin.version"):
+			k.def, k.recommended = text(s.cfg.Version), []string{s.cfg.Version}
+		case k.name == "header.converter":
+			k.def, k.recommended = text("org.apache.kafka.connect.storage.SimpleHeaderConverter"), s.classesOf("header_converter")
+		case k.kind == "CLASS":
+			k.def, k.recommended = text(s.cfg.Converter), s.classesOf("converter")
+		}
+	}
+}
+
+func (s *Server) classesOf(kind string) []string {
+	var out []string
+	for _, p := range s.plugins {
+		if p.kind == kind {
+			out = append(out, p.class)
+		}
+	}
+	slices.Sort(out)
 	return out
 }
 

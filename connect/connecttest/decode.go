@@ -2,6 +2,7 @@ package connecttest
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -91,10 +92,10 @@ func stringMap(n *node, path ...string) (*javaMap, *jacksonError) {
 // first picks what Jackson, which reads and converts at once, meets first: a value of the wrong type in what could be
 // parsed, or where the parsing ended.
 func first(wrong, syntax *jacksonError) *jacksonError {
-	if wrong != nil {
-		return wrong
+	if wrong == nil || syntax != nil && wrong.at >= syntax.at {
+		return syntax
 	}
-	return syntax
+	return wrong
 }
 
 // decodeConfig reads a bare config; variable is what the method calls it.
@@ -200,6 +201,9 @@ func (s *Server) unknownField(object *node, class, key string, known []string) *
 	}
 	if seen < len(known) {
 		at = object.end
+		if at == 0 {
+			at = math.MaxInt // it breaks off before
+		}
 	}
 	stray := "]"
 	if s.version.atLeast(4, 2) {

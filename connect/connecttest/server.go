@@ -28,6 +28,8 @@ type Config struct {
 	// Brokers is how many brokers the Kafka behind the workers has: a dead letter queue with more replicas fails its task.
 	// Defaults to 3.
 	Brokers int
+	// Converter is the workers' own key.converter and value.converter. Defaults to Kafka's JsonConverter.
+	Converter string
 	// NoTopicTracking and NoTopicReset are topic.tracking.enable=false and topic.tracking.allow.reset=false.
 	NoTopicTracking, NoTopicReset bool
 	// Settle is how long a worker takes to carry out what it was told: until the first status after a create, from
@@ -111,6 +113,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Brokers < 1 {
 		c.Brokers = 3
+	}
+	if c.Converter == "" {
+		c.Converter = "org.apache.kafka.connect.json.JsonConverter"
 	}
 	if c.Version == "" {
 		c.Version = DefaultVersion

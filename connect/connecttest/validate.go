@@ -67,6 +67,8 @@ type validation struct {
 	infos configInfos
 	// thrown is an exception that validation does not turn into an error of a key.
 	thrown, thrownClass string
+
+	unknown int // how many results without a definition there are
 }
 
 func (v *validation) messages() []string {
@@ -80,7 +82,7 @@ func (v *validation) messages() []string {
 // validate checks a config for a plugin. s.mu is held.
 func (s *Server) validate(p *plugin, config *javaMap) *validation {
 	v := &validation{infos: configInfos{Name: config.get("connector.class"), Groups: []string{}, Configs: []configInfo{}}}
-	keys := slices.Concat(connectorKeys(p, s.version), s.transformKeys(config), p.keys)
+	keys := slices.Concat(s.connectorKeys(p), s.transformKeys(config), p.keys)
 	seen := map[string]bool{}
 	for _, k := range keys {
 		if seen[k.name] {
@@ -164,15 +166,17 @@ func (s *Server) transformKeys(config *javaMap) []configKey {
 	return out
 }
 
-// value finds a key's result, adding one without a definition for a key that nobody defines.
+// value finds a key's result; a key that nobody defines gets one without a definition, before all others.
 func (v *validation) value(name string) *valueInfo {
 	for i := range v.infos.Configs {
 		if v.infos.Configs[i].Value.Name == name {
 			return &v.infos.Configs[i].Value
 		}
 	}
-	v.infos.Configs = append(v.infos.Configs, configInfo{Value: valueInfo{Name: name, Recommended: []string{}, Errors: []string{}, Visible: true}})
-	return &v.infos.Configs[len(v.infos.Configs)-1].Value
+	unknown := configInfo{Value: valueInfo{Name: name, Recommended: []string{}, Errors: []string{}, Visible: true}}
+	v.infos.Configs = slices.Insert(v.infos.Configs, v.unknown, unknown)
+	v.unknown++
+	return &v.infos.Configs[v.unknown-1].Value
 }
 
 func (v *validation) fault(message string, keys ...string) {
