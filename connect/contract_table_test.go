@@ -179,7 +179,7 @@ func contractTable() []contractEndpoint {
 					{name: "of a stopped one", request: get("/connectors/<stopped>/status"), want: okStatus(200, noTask)},
 					{name: "of one whose task failed in start", request: get("/connectors/<failed>/status"), want: okStatus(200, failedTask)},
 					{name: "of one whose task could not be built", request: get("/connectors/<unbuilt>/status"), want: okStatus(200, func(w *world) string {
-						return instanceShape(w, "id", "string", "trace")
+						return instanceShape(w, "id", "null", "trace")
 					})},
 				},
 				famUnknown: {{name: "connector", request: get("/connectors/<none>/status"), want: refusal(404, "No status found for connector <none>", errNotFound), bothWorkers: true}},

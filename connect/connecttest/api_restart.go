@@ -156,8 +156,8 @@ func (s *Server) restartOneTask(c *connector, inst *instance) reply {
 		return refuse(http.StatusConflict, textStale)
 	}
 	if p := s.connectorPlugin(c.record.config.get("connector.class")); p != nil && p.buildTask != nil && trace == "" {
-		if built := p.buildTask(s, c.record.tasks[inst.index]); built != "" {
-			s.start(c, inst.index, inst.worker, built)
+		if p.buildTask(s, c.record.tasks[inst.index]) != "" {
+			s.start(c, inst.index, inst.worker, "") // fails the same way
 			return refuse(http.StatusInternalServerError, "Failed to start task: "+connect.TaskID{Connector: c.name, Task: inst.index}.String())
 		}
 	}

@@ -41,6 +41,7 @@ type instance struct {
 	live      bool // it runs or is paused; a FAILED one is dead
 	waiting   bool // for its slow start; there is no body yet
 	stopped   bool // it was told to stop: nothing it says counts any more
+	unbuilt   bool // it failed before there was a task that could say its version
 	cancel    context.CancelFunc
 	done      chan struct{} // closed when its body has returned
 }
@@ -87,7 +88,7 @@ func (s *Server) move(inst *instance, to int) {
 // setStatus writes an instance's status.
 func (s *Server) setStatus(inst *instance, state connect.State, trace string) {
 	rec := statusRecord{state: state, worker: s.workers[inst.worker].id(), trace: trace}
-	if p := s.connectorPlugin(inst.connector.record.config.get("connector.class")); p != nil {
+	if p := s.connectorPlugin(inst.connector.record.config.get("connector.class")); p != nil && !inst.unbuilt {
 		rec.version = &p.version
 	}
 	s.publishStatus(inst.connector.name, inst.index, rec)
@@ -186,6 +187,7 @@ func (s *Server) startTrace(p *plugin, inst *instance) string {
 		cfg := c.record.tasks[inst.index]
 		if p.buildTask != nil {
 			if trace := p.buildTask(s, cfg); trace != "" {
+				inst.unbuilt = true
 				return trace
 			}
 		}
