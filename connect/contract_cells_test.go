@@ -73,13 +73,15 @@ func createEndpoint() contractEndpoint {
 					Body: `{"name":"  <new> ","config":` + sinkConfig(`"errors.log.enable":true`, `"errors.retry.timeout":5`) + `,"initial_state":null}`,
 				}},
 				{name: "initial_state in any case", request: post("/connectors", create("new", sinkConfig(), "stopped")), want: created, after: drop},
-				{name: "a null of a key that the connector defines", request: post("/connectors", create("new", strings.Replace(sinkConfig(), `"/tmp/<out.txt>"`, "null", 1), "")),
+				{
+					name: "a null of a key that the connector defines", request: post("/connectors", create("new", strings.Replace(sinkConfig(), `"/tmp/<out.txt>"`, "null", 1), "")),
 					want: sameEverywhere(wanted{status: 201, kind: jsonType, shape: strings.Replace(noTasks, "string}", "null|string}", 1), free: []string{".config"}, location: "any"}),
 					after: func(t *testing.T, w *world, _ contractAnswer) {
 						t.Helper()
 						w.await(t, "new", "FAILED")
 						drop(t, w, contractAnswer{})
-					}},
+					},
+				},
 			},
 			famUnknownField: {bad("at the top", strings.Replace(create("new", sinkConfig(), ""), `{"name"`, `{"foo":1,"name"`, 1), anyMessage(500, ""))},
 			famInvalid: {
@@ -196,7 +198,8 @@ func deleteEndpoint() contractEndpoint {
 	return contractEndpoint{
 		method: http.MethodDelete, path: "/connectors/{c}", where: leader, example: "/connectors/<doomed>",
 		cells: map[string][]contractCase{
-			famOK: {{name: "removes", bothWorkers: true, request: del("/connectors/<doomed>"), want: done(204),
+			famOK: {{
+				name: "removes", bothWorkers: true, request: del("/connectors/<doomed>"), want: done(204),
 				setup: func(t *testing.T, w *world) {
 					t.Helper()
 					w.try(t, post("/connectors", create("doomed", sinkConfig(), "STOPPED")), 201)
@@ -210,7 +213,8 @@ func deleteEndpoint() contractEndpoint {
 							return w.must(t, i, contractRequest{Method: http.MethodGet, Path: "/connectors/<doomed>/config"}).Status == 404
 						}, func() string { return "still there" })
 					}
-				}}},
+				},
+			}},
 			famUnknown: {{name: "connector", request: del("/connectors/<none>"), want: refusal(404, "Connector <none> not found", errNotFound), bothWorkers: true}},
 		},
 		reasons: map[string]string{famState: "it is possible in every state"},
@@ -230,12 +234,14 @@ func restartEndpoint() contractEndpoint {
 				{name: "of a paused one", request: post("/connectors/<paused>/restart", ""), want: done(204)},
 			},
 			famUnknown: {{name: "connector", request: post("/connectors/<none>/restart", ""), want: refusal(404, "Unknown connector: <none>", errNotFound), bothWorkers: true}},
-			famState: {{name: "a connector that fails in start", request: post("/connectors/<new>/restart", ""), want: refusal(500, "Failed to start connector: <new>", ""),
+			famState: {{
+				name: "a connector that fails in start", request: post("/connectors/<new>/restart", ""), want: refusal(500, "Failed to start connector: <new>", ""),
 				setup: func(t *testing.T, w *world) {
 					t.Helper()
 					w.try(t, post("/connectors", create("new", strings.Replace(sinkConfig(), `"/tmp/<out.txt>"`, "null", 1), "")), 201)
 					w.await(t, "new", "FAILED")
-				}, after: removed("new")}},
+				}, after: removed("new"),
+			}},
 		},
 		reasons: map[string]string{famInvalid: "its flags have no invalid values: what is not true is false"},
 	}
@@ -261,13 +267,15 @@ func restartWithTasksEndpoint() contractEndpoint {
 				{name: "true in any case", request: post("/connectors/<many>/restart?includeTasks=TRUE", ""), want: plan, after: settle, alone: "as above"},
 				{name: "nothing failed", request: post("/connectors/<many>/restart?includeTasks=true&onlyFailed=true", ""), want: plan, alone: "as above"},
 				{name: "only the connector, not failed", request: post("/connectors/<many>/restart?onlyFailed=true", ""), want: plan, alone: "as above"},
-				{name: "a failed task keeps its trace in the plan", request: post("/connectors/<failed>/restart?includeTasks=true&onlyFailed=true", ""), want: failedPlan,
+				{
+					name: "a failed task keeps its trace in the plan", request: post("/connectors/<failed>/restart?includeTasks=true&onlyFailed=true", ""), want: failedPlan,
 					setup: func(t *testing.T, w *world) { t.Helper(); w.await(t, "failed", "RUNNING FAILED") },
 					after: func(t *testing.T, w *world, a contractAnswer) {
 						t.Helper()
 						assert.Contains(t, string(a.Body), "RESTARTING")
 						w.await(t, "failed", "RUNNING FAILED")
-					}},
+					},
+				},
 				{name: "of a stopped one", request: post("/connectors/<stopped>/restart?includeTasks=true", ""), want: func(w *world) wanted {
 					return wanted{status: 202, kind: jsonType, shape: statusShape(w, "")}
 				}, after: func(t *testing.T, w *world, _ contractAnswer) { t.Helper(); w.await(t, "stopped", "STOPPED") }},
@@ -366,12 +374,14 @@ func patchOffsetsEndpoint() contractEndpoint {
 					a := w.must(t, 0, contractRequest{Method: http.MethodGet, Path: path})
 					assert.JSONEq(t, `{"offsets":[]}`, string(a.Body))
 				}},
-				{name: "of a source", request: patch("/connectors/<stoppedsource>/offsets", `{"offsets":[{"partition":{"filename":"/tmp/<in.txt>"},"offset":{"position":5}}]}`), want: altered,
+				{
+					name: "of a source", request: patch("/connectors/<stoppedsource>/offsets", `{"offsets":[{"partition":{"filename":"/tmp/<in.txt>"},"offset":{"position":5}}]}`), want: altered,
 					after: func(t *testing.T, w *world, _ contractAnswer) {
 						t.Helper()
 						a := w.must(t, 1, contractRequest{Method: http.MethodGet, Path: "/connectors/<stoppedsource>/offsets"})
 						assert.JSONEq(t, w.fill(`{"offsets":[{"partition":{"filename":"/tmp/<in.txt>"},"offset":{"position":5}}]}`), string(a.Body))
-					}},
+					},
+				},
 			},
 			famUnknown:      {{name: "connector", request: patch("/connectors/<none>/offsets", offsetBody), want: refusal(404, "Connector <none> not found", errNotFound), bothWorkers: true}},
 			famUnknownField: {{name: "at the top", request: patch(path, strings.Replace(offsetBody, "{", `{"foo":1,`, 1)), want: anyMessage(500, "")}},
@@ -386,14 +396,18 @@ func patchOffsetsEndpoint() contractEndpoint {
 				bad("an offset without its key", good, `{}`, "The offset for a sink connector should either be null or contain the key 'kafka_offset'"),
 				bad("a null partition", `null`, `{"kafka_offset":1}`, "The partition for a sink connector offset cannot be null or missing"),
 				bad("a null topic", `{"kafka_topic":null,"kafka_partition":0}`, `{"kafka_offset":1}`, "Kafka topic names must be valid strings and may not be null"),
-				{name: "what a source refuses", request: patch("/connectors/<stoppedsource>/offsets", `{"offsets":[{"partition":{"filename":"/tmp/<in.txt>"},"offset":{"position":-5}}]}`),
-					want: refusal(500, "The value for the 'position' key in the offset should be a non-negative value", "")},
-				{name: "a topic that does not exist", request: patch(path, strings.Replace(offsetBody, "<topic>", "<nosuchtopic>", 1)),
+				{
+					name: "what a source refuses", request: patch("/connectors/<stoppedsource>/offsets", `{"offsets":[{"partition":{"filename":"/tmp/<in.txt>"},"offset":{"position":-5}}]}`),
+					want: refusal(500, "The value for the 'position' key in the offset should be a non-negative value", ""),
+				},
+				{
+					name: "a topic that does not exist", request: patch(path, strings.Replace(offsetBody, "<topic>", "<nosuchtopic>", 1)),
 					setup: func(_ *testing.T, w *world) {
 						if w.fake != nil {
 							w.fake.SetTopics(w.name("topic"))
 						}
-					}, want: refusal(500, "Failed to alter consumer group offsets for connector <stopped>", "")},
+					}, want: refusal(500, "Failed to alter consumer group offsets for connector <stopped>", ""),
+				},
 			},
 			famState: {
 				{name: "of a running connector", request: patch("/connectors/<sink>/offsets", offsetBody), want: refusal(400, stopFirst("<sink>"), errNotStopped)},
@@ -451,8 +465,10 @@ func pluginConfigEndpoint() contractEndpoint {
 			famInvalid: {
 				{name: "a version that is none", request: get(path + "?version=%5B"), want: ranged(`Invalid version specification: \[`)},
 				{name: "a version that is not there", request: get(path + "?version=99.0"), want: ranged(`Plugin ` + fileSink + ` not found that matches the version range \[99\.0,99\.0\], available versions: \[.*\]`)},
-				{name: "a class that has no config", request: get("/connector-plugins/org.apache.kafka.common.config.provider.FileConfigProvider/config"),
-					want: refusal(400, `Invalid plugin class org\.apache\.kafka\.common\.config\.provider\.FileConfigProvider\. Valid types are sink, source, converter, header_converter, transformation, predicate\.`, "")},
+				{
+					name: "a class that has no config", request: get("/connector-plugins/org.apache.kafka.common.config.provider.FileConfigProvider/config"),
+					want: refusal(400, `Invalid plugin class org\.apache\.kafka\.common\.config\.provider\.FileConfigProvider\. Valid types are sink, source, converter, header_converter, transformation, predicate\.`, ""),
+				},
 			},
 		},
 	}
@@ -491,10 +507,14 @@ func validateEndpoint() contractEndpoint {
 			famInvalid: {
 				{name: "no class", request: put(path, `{"topics":"t"}`), want: thrown(`org\.apache\.kafka\.connect\.runtime\.rest\.errors\.BadRequestException: Connector config \{topics=t\} contains no connector type`)},
 				{name: "an empty map", request: put(path, `{}`), want: thrown(`org\.apache\.kafka\.connect\.runtime\.rest\.errors\.BadRequestException: Connector config \{\} contains no connector type`)},
-				{name: "another class than the path's", request: put("/connector-plugins/FileStreamSource/config/validate", named),
-					want: refusal(400, `Included connector type `+fileSink+` does not match request type FileStreamSource`, errInvalid)},
-				{name: "a client setting of the wrong type", request: put(path, sinkConfig(`"name":"v"`, `"consumer.override.max.poll.records":"x"`)),
-					want: thrown(`org\.apache\.kafka\.common\.config\.ConfigException: Invalid value x for configuration max\.poll\.records: Not a number of type INT`)},
+				{
+					name: "another class than the path's", request: put("/connector-plugins/FileStreamSource/config/validate", named),
+					want: refusal(400, `Included connector type `+fileSink+` does not match request type FileStreamSource`, errInvalid),
+				},
+				{
+					name: "a client setting of the wrong type", request: put(path, sinkConfig(`"name":"v"`, `"consumer.override.max.poll.records":"x"`)),
+					want: thrown(`org\.apache\.kafka\.common\.config\.ConfigException: Invalid value x for configuration max\.poll\.records: Not a number of type INT`),
+				},
 				{name: "an object as a value", request: put(path, sinkConfig(`"a":{"b":1}`)), want: anyMessage(500, "")},
 			},
 		},

@@ -293,7 +293,8 @@ func (e contractEndpoint) gone(request contractRequest) (contractCases, string) 
 		q.Path = strings.Replace(q.Path, "<many>", "<ghost>", 1)
 		return append(
 			one("unnoticed, the forwarded call fails", q, refusal(500, `IO Error trying to forward REST request: java\.net\.UnknownHostException: worker-\d.*`, "")).in(phaseUndetected),
-			one("noticed, nobody owns it", q, refusal(409, `Cannot complete request momentarily due to no known leader URL, likely because a rebalance was underway\.`, errRebalancing)).in(phaseOrphaned)...), ""
+			one("noticed, nobody owns it", q, refusal(409, `Cannot complete request momentarily due to no known leader URL, likely because a rebalance was underway\.`, errRebalancing)).in(phaseOrphaned)...,
+		), ""
 	}
 	return nil, "it does not need the worker that runs an instance"
 }

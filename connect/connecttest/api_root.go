@@ -40,7 +40,9 @@ func (s *Server) getHealth(rq *request) reply {
 		return jsonReply(http.StatusOK, workerStatus{"healthy", "Worker has completed startup and is ready to handle requests."})
 	}
 	return s.onHerderFor(rq.http.Context(), rq.worker, healthTimeout, healthy, func() reply {
-		return jsonReply(http.StatusInternalServerError, workerStatus{"unhealthy",
-			"Worker was unable to handle this request and may be unable to handle other requests." + s.stageOf(rq.worker)})
+		return jsonReply(http.StatusInternalServerError, workerStatus{
+			"unhealthy",
+			"Worker was unable to handle this request and may be unable to handle other requests." + s.stageOf(rq.worker),
+		})
 	})
 }
