@@ -9,8 +9,8 @@ LOG=/var/log/reconnect-dockerd.log
 
 answers() { command -v docker >/dev/null && timeout 15 docker info >/dev/null 2>&1; }
 alive() { pgrep -x dockerd >/dev/null; }
-none() {
-  warn "no Docker engine: $1. To get one, install Docker and start it, or run this as root on Debian without RECONNECT_SETUP=0."
+none() { # WHAT [TO DO]
+  warn "no Docker engine: $1. ${2:-To get one, install Docker and start it, or run this as root on Debian without RECONNECT_SETUP=0.}"
   exit 3
 }
 
@@ -36,7 +36,8 @@ remove_stale_pid_files() {
 }
 
 answers && exit 0
-[ -z "${DOCKER_HOST:-}" ] || [ "$DOCKER_HOST" = "$SOCKET" ] || none "DOCKER_HOST is set to $DOCKER_HOST, which does not answer"
+[ -z "${DOCKER_HOST:-}" ] || [ "$DOCKER_HOST" = "$SOCKET" ] ||
+  none "DOCKER_HOST is set to $DOCKER_HOST, which does not answer" "Start that engine, or unset DOCKER_HOST to use this machine's own."
 setup_allowed || none "RECONNECT_SETUP=0 forbids to start one"
 [ "$(id -u)" = 0 ] || none "none answers, and only root can start one"
 

@@ -119,7 +119,10 @@ func (o Options) brokerEnv(advertised string) map[string]string {
 		"transaction.state.log.replication.factor": "1",
 		"transaction.state.log.min.isr":            "1",
 		"transaction.state.log.num.partitions":     "4",
-		"group.initial.rebalance.delay.ms":         "0",
+		// A broker that was killed is let in again once the session of its former life is over, by default after 9 s.
+		"broker.session.timeout.ms":        "5000",
+		"broker.heartbeat.interval.ms":     "1000",
+		"group.initial.rebalance.delay.ms": "0",
 	}
 	maps.Copy(props, o.BrokerProperties)
 	env := jvmEnv(o.BrokerHeap)

@@ -3,7 +3,7 @@
 # Needs docker, and a JDK 17 or newer (JAVA_HOME, or the first one found), mvn, busybox-static and bash-static.
 set -euo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd)
-BASE=reconnect/kafka-jre:1
+BASE=reconnect/kafka-jre:2
 DEPENDENCY_PLUGIN=org.apache.maven.plugins:maven-dependency-plugin:3.6.1
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
@@ -41,9 +41,9 @@ build_base() {
   printf 'root:x:0:0:root:/root:/bin/bash\nappuser:x:1000:1000::/home/appuser:/bin/bash\n' >"$root/etc/passwd"
   printf 'root:x:0:\nappuser:x:1000:\n' >"$root/etc/group"
   printf 'hosts: files dns\npasswd: files\ngroup: files\n' >"$root/etc/nsswitch.conf"
-  # The base archive of class data: without it each JVM starts half a second later.
-  chroot "$root" /opt/java/bin/java -Xshare:dump >/dev/null 2>&1 || true
-  tar -C "$root" -c . | docker import -c 'ENV JAVA_HOME=/opt/java' - "$BASE" >/dev/null
+  tar -C "$root" -c . | docker import -c 'ENV JAVA_HOME=/opt/java' - "$BASE-raw" >/dev/null
+  # The JDK's own archive of class data, on which those of train.sh build; it is made where /proc is.
+  printf 'FROM %s\nRUN ["/opt/java/bin/java", "-Xshare:dump"]\n' "$BASE-raw" | DOCKER_BUILDKIT=0 docker build -q -t "$BASE" - >/dev/null
 }
 
 dep() { echo "<dependency><groupId>$1</groupId><artifactId>$2</artifactId><version>$3</version></dependency>"; }
@@ -78,13 +78,14 @@ build_version() {
   cp "$HERE"/bin/* "$ctx/opt/kafka/bin/"
   cp "$HERE"/docker/* "$ctx/etc/kafka/docker/"
   cp "$HERE"/config/* "$ctx/opt/kafka/config/"
+  mkdir "$ctx/tmp" && chmod 1777 "$ctx/tmp" && cp "$HERE/train.sh" "$ctx/tmp/"
   chmod 755 "$ctx"/opt/kafka/bin/* "$ctx"/etc/kafka/docker/run
   chmod -R a+rX "$ctx"
   cat >"$WORK/Dockerfile" <<DOCKERFILE
 FROM $BASE
 ENV PATH=/opt/java/bin:/opt/kafka/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8
-COPY ctx/ /
-RUN chown -R 1000:1000 /opt/kafka /mnt/shared/config /var/lib/kafka /etc/kafka /home/appuser
+COPY --chown=1000:1000 ctx/ /
+RUN ["/bin/bash", "-c", "chown root:root / /etc /opt /var /var/lib /mnt /tmp; chown 1000:1000 /home/appuser; bash /tmp/train.sh; rm -rf /tmp/train*; chown -R 1000:1000 /opt/kafka/cds /opt/kafka/logs /opt/kafka/config; true"]
 EXPOSE 9092
 USER appuser
 VOLUME ["/etc/kafka/secrets","/var/lib/kafka/data","/mnt/shared/config"]
