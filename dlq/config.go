@@ -15,6 +15,7 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/sasl"
 
+	"github.com/go-reconnect/reconnect/connect/failure"
 	"github.com/go-reconnect/reconnect/internal/kwire"
 )
 
@@ -62,6 +63,29 @@ type RepublisherConfig struct {
 	// the time of sending, so that retention does not remove an old record from its topic at once; the original
 	// time is kept in the header reconnect.original.timestamp.
 	KeepTimestamp bool
+
+	// Filter chooses records. It needs a Ledger, or Filter.ParkUnmatched, so that nothing is hidden by it.
+	Filter Filter
+	// Ledger remembers outcomes over runs: LedgerTopic, LedgerFile or one of your own. With one, a run looks at
+	// every record that has no outcome yet, whatever the group has committed.
+	Ledger Ledger
+	// DryRun asks the handler and counts what would happen. It joins no group, writes nothing and commits nothing.
+	DryRun bool
+	// Rate bounds what is written. Defaults to no limit.
+	Rate Rate
+	// ConnectorGroup names the consumer group of a connector, for one with consumer.override.group.id; "" does not look.
+	// Defaults to "connect-" and the name.
+	ConnectorGroup func(connector string) string
+	// PendingWait is how long after the start a record may look as if its original were still in front of the running
+	// connector before it counts as pending: longer than the worker's offset.flush.interval.ms. Defaults to 70 s;
+	// negative does not wait.
+	PendingWait time.Duration
+	// Audit is called with the outcome of each record after its commit, one call at a time.
+	Audit func(Entry)
+	// By names who ran this, for Audit and Ledger.
+	By string
+	// Diagnose explains a stack trace for Filter.Fingerprint. Defaults to failure.Diagnose.
+	Diagnose func(trace string) failure.Diagnosis
 
 	// ChunkRecords is how many records of a partition are written and committed together. Defaults to 1000.
 	ChunkRecords int
@@ -192,6 +216,23 @@ func (c *RepublisherConfig) check() error {
 		if *f.value < 0 {
 			add(fmt.Errorf("dlq: %s is negative", f.name))
 		}
+	}
+	add(c.Filter.check(c.Ledger != nil))
+	add(c.Rate.check())
+	if l, ok := c.Ledger.(*topicLedger); ok {
+		add(checkTopicName("Ledger", l.topic))
+		if l.topic == c.Topic || l.topic == c.Target.topic {
+			add(fmt.Errorf("dlq: Ledger %q is a topic of the records themselves", l.topic))
+		}
+	}
+	if c.PendingWait == 0 {
+		c.PendingWait = 70 * time.Second
+	}
+	if c.ConnectorGroup == nil {
+		c.ConnectorGroup = func(connector string) string { return "connect-" + connector }
+	}
+	if c.Diagnose == nil {
+		c.Diagnose = failure.Diagnose
 	}
 	if c.Compression != 0 && c.Compression.Codec() == nil {
 		add(fmt.Errorf("dlq: Compression %d is unknown", c.Compression))

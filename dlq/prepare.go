@@ -34,7 +34,16 @@ func (n *run) prepare(ctx context.Context) error {
 		}
 	}
 	if p, ok := n.park.(*topicParker); ok {
-		if err := n.ensureParkTopic(ctx, p.topic, count); err != nil {
+		if err := n.ensureTopic(ctx, "parking", p.topic, count, []kafka.ConfigEntry{
+			{ConfigName: "cleanup.policy", ConfigValue: "delete"},
+			{ConfigName: "retention.ms", ConfigValue: "-1"},
+			{ConfigName: "retention.bytes", ConfigValue: "-1"},
+		}); err != nil {
+			return err
+		}
+	}
+	if l, ok := n.ledger.(*topicLedger); ok {
+		if err := n.ensureTopic(ctx, "ledger", l.topic, 1, []kafka.ConfigEntry{{ConfigName: "cleanup.policy", ConfigValue: "compact"}}); err != nil {
 			return err
 		}
 	}
@@ -127,17 +136,21 @@ func (n *run) explain(what string, err error) error {
 }
 
 func (n *run) listOffsets(ctx context.Context, count int, at int64, isolation kafka.IsolationLevel) (first, last map[int]int64, err error) {
+	return n.listOffsetsOf(ctx, n.cfg.Topic, count, at, isolation)
+}
+
+func (n *run) listOffsetsOf(ctx context.Context, topic string, count int, at int64, isolation kafka.IsolationLevel) (first, last map[int]int64, err error) {
 	requests := make([]kafka.OffsetRequest, count)
 	for p := range requests {
 		requests[p] = kafka.OffsetRequest{Partition: p, Timestamp: at}
 	}
 	err = kwire.Retry(ctx, n.cfg.RetryTimeout, func(ctx context.Context) error {
 		first, last = map[int]int64{}, map[int]int64{}
-		res, err := n.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{n.cfg.Topic: requests}, IsolationLevel: isolation})
+		res, err := n.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{topic: requests}, IsolationLevel: isolation})
 		if err != nil {
 			return err //nolint:wrapcheck // wrapped below
 		}
-		for _, p := range res.Topics[n.cfg.Topic] {
+		for _, p := range res.Topics[topic] {
 			if p.Error != nil {
 				return p.Error
 			}
@@ -149,7 +162,7 @@ func (n *run) listOffsets(ctx context.Context, count int, at int64, isolation ka
 		return nil
 	})
 	if err != nil {
-		return nil, nil, n.explain("offsets of "+n.cfg.Topic, err)
+		return nil, nil, n.explain("offsets of "+topic, err)
 	}
 	return first, last, nil
 }
@@ -227,20 +240,15 @@ func (n *run) reset(ctx context.Context) error {
 	return nil
 }
 
-// ensureParkTopic creates the parking topic when it is not there.
-func (n *run) ensureParkTopic(ctx context.Context, topic string, partitions int) error {
+// ensureTopic creates a topic of our own when it is not there.
+func (n *run) ensureTopic(ctx context.Context, what, topic string, partitions int, settings []kafka.ConfigEntry) error {
 	count, err := n.lookUp(ctx, topic)
-	if err != nil || count > 0 {
+	if err != nil || count > 0 || n.cfg.DryRun {
 		return err
 	}
 	err = kwire.Retry(ctx, n.cfg.RetryTimeout, func(ctx context.Context) error {
 		res, err := n.client.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{
-			Topic: topic, NumPartitions: partitions, ReplicationFactor: -1,
-			ConfigEntries: []kafka.ConfigEntry{
-				{ConfigName: "cleanup.policy", ConfigValue: "delete"},
-				{ConfigName: "retention.ms", ConfigValue: "-1"},
-				{ConfigName: "retention.bytes", ConfigValue: "-1"},
-			},
+			Topic: topic, NumPartitions: partitions, ReplicationFactor: -1, ConfigEntries: settings,
 		}}})
 		if err != nil {
 			return err //nolint:wrapcheck // wrapped below
@@ -251,13 +259,47 @@ func (n *run) ensureParkTopic(ctx context.Context, topic string, partitions int)
 		return nil
 	})
 	if err != nil {
-		return n.explain("create parking topic "+topic, err)
+		return n.explain("create "+what+" topic "+topic, err)
 	}
 	n.mu.Lock()
 	delete(n.topics, topic)
 	n.mu.Unlock()
 	if count, err = n.lookUp(ctx, topic); err == nil && count == 0 {
-		err = fmt.Errorf("dlq: parking topic %s was created but does not appear", topic)
+		err = fmt.Errorf("dlq: %s topic %s was created but does not appear", what, topic)
 	}
 	return err
+}
+
+// scan reads a stretch of a partition.
+func (n *run) scan(ctx context.Context, topic string, partition int, from, to int64, fn func(*kafka.Message) error) error {
+	for at := from; at < to; {
+		q := kwire.FetchRequest{Topic: topic, Partition: partition, Offset: at, MaxBytes: maxPage, MaxWait: 500 * time.Millisecond}
+		var page kwire.Page
+		err := kwire.Retry(ctx, n.cfg.RetryTimeout, func(ctx context.Context) error {
+			attempt, cancel := context.WithTimeout(ctx, fetchTimeout)
+			defer cancel()
+			var err error
+			page, err = kwire.Fetch(attempt, n.client, q)
+			return err //nolint:wrapcheck // wrapped below
+		})
+		if err == nil && page.Next == at && page.HasBatch {
+			page.Next, err = kwire.SkipGap(ctx, n.client, q, page.Batch, to)
+		}
+		if err != nil {
+			return n.explain(fmt.Sprintf("read %s-%d@%d", topic, partition, at), err)
+		}
+		for i := range page.Records {
+			if page.Records[i].Offset >= to {
+				return nil
+			}
+			if err := fn(&page.Records[i]); err != nil {
+				return err
+			}
+		}
+		at = page.Next
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	return nil
 }

@@ -320,14 +320,23 @@ func notBefore(headers []kafka.Header) (time.Time, bool) {
 }
 
 // committedChunk adds a chunk to the report.
-func (n *run) committedChunk(partition int, c chunkResult) {
+func (n *run) committedChunk(partition int, c *chunk) {
 	n.mu.Lock()
-	n.apply(partition, c)
+	n.apply(partition, c.chunkResult)
+	n.report.Samples = append(n.report.Samples, c.samples[:min(len(c.samples), maxSamples-len(n.report.Samples))]...)
 	n.mu.Unlock()
 	n.progress.Lock()
 	defer n.progress.Unlock()
+	if n.cfg.Audit != nil {
+		for i := range c.entries {
+			n.cfg.Audit(c.entries[i])
+		}
+	}
 	n.cfg.OnProgress(n.progressNow())
 }
+
+// maxSamples is how many differences a dry run shows.
+const maxSamples = 10
 
 // apply needs the lock.
 func (n *run) apply(partition int, c chunkResult) {
@@ -341,6 +350,7 @@ func (n *run) apply(partition int, c chunkResult) {
 	r.Pending += c.outcomes[OutcomePending]
 	r.Left += c.outcomes[OutcomeLeft]
 	r.MaybeTwice += c.maybeTwice
+	r.Known += c.known
 	for reason, count := range c.reasons {
 		if _, known := r.Reasons[reason]; !known && len(r.Reasons) >= maxReasons {
 			reason = "other"

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/segmentio/kafka-go"
 )
 
 // Outcome is what became of a record. Every record that was read has exactly one.
@@ -44,6 +46,13 @@ type Report struct {
 	Pending     int64 `json:"pending"`
 	Left        int64 `json:"left"`
 
+	// DryRun says that nothing was written: the outcomes are what would have been.
+	DryRun bool `json:"dryRun,omitempty"`
+	// Samples are the first differences of a dry run. They hold payload.
+	Samples []Sample `json:"-"`
+	// Known is how many records the ledger had an outcome for; they are not in Read.
+	Known int64 `json:"known"`
+
 	// Expired is how many offsets retention took from the topic before they were read.
 	Expired int64 `json:"expired"`
 	// Remaining is how many offsets of the frozen set, over all partitions, are not committed yet.
@@ -63,6 +72,9 @@ type Report struct {
 	// Partitions is what this instance did by partition, in order.
 	Partitions []PartitionReport `json:"partitions"`
 }
+
+// Sample is one record as it is in the dead letter queue and as it would be sent.
+type Sample struct{ Before, After kafka.Message }
 
 // PartitionReport is one partition of the dead letter queue. The offsets from Start to Position are done; a gap between
 // records (a marker, compaction) has no outcome, so Position minus Start can be more than Read.

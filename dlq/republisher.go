@@ -79,6 +79,12 @@ type run struct {
 	others   map[string][]string
 	progress sync.Mutex
 
+	ledger  Ledger
+	done    map[int]*offsetSet // what the ledger knows, by partition
+	copies  copies
+	front   front
+	limiter *limiter
+
 	balancer kafka.Murmur2Balancer // as Java's partitioner: a null key goes anywhere
 
 	groupsOnce sync.Mutex
@@ -102,7 +108,13 @@ func newRun(cfg RepublisherConfig) *run {
 	if p, ok := cfg.Park.(*topicParker); ok {
 		n.park = &topicParker{topic: p.topic, run: n}
 	}
-	n.report = Report{RunID: n.id, Topic: cfg.Topic, Group: cfg.Group, Target: cfg.Target.String(), Started: n.started, Reasons: map[string]int64{}}
+	n.ledger = cfg.Ledger
+	if l, ok := cfg.Ledger.(*topicLedger); ok {
+		n.ledger = &topicLedger{topic: l.topic, run: n}
+	}
+	n.front.run = n
+	n.limiter = newLimiter(cfg.Rate)
+	n.report = Report{DryRun: cfg.DryRun, RunID: n.id, Topic: cfg.Topic, Group: cfg.Group, Target: cfg.Target.String(), Started: n.started, Reasons: map[string]int64{}}
 	return n
 }
 
@@ -135,8 +147,11 @@ func (n *run) do(ctx context.Context) error {
 	if err := n.prepare(ctx); err != nil {
 		return err
 	}
-	if n.nothing() {
+	if n.ledger == nil && n.nothing() {
 		return nil
+	}
+	if n.cfg.DryRun {
+		return n.dryRun(ctx)
 	}
 	group, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
 		ID: n.cfg.Group, Brokers: n.cfg.Brokers, Dialer: n.cfg.cluster().Dialer(), Topics: []string{n.cfg.Topic},
@@ -222,6 +237,12 @@ func (n *run) generation(ctx, genCtx context.Context, gen *kafka.Generation) (fi
 	work, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(genCtx, func() { cancel(kafka.ErrGenerationEnded) })()
+	if err := n.loadLedger(work); err != nil {
+		if work.Err() == nil {
+			n.fail(err)
+		}
+		return false
+	}
 	assigned := gen.Assignments[n.cfg.Topic]
 	n.cfg.Logger.LogAttrs(ctx, logInfo, "generation", logInt("generation", int(gen.ID)), logInt("partitions", len(assigned)))
 	var (
@@ -246,6 +267,50 @@ func (n *run) generation(ctx, genCtx context.Context, gen *kafka.Generation) (fi
 	}
 	wg.Wait()
 	return left.Load() == 0
+}
+
+// dryRun reads every partition without joining the group.
+func (n *run) dryRun(ctx context.Context) error {
+	if err := n.loadLedger(ctx); err != nil {
+		return err
+	}
+	var wg sync.WaitGroup
+	for p, end := range n.ends {
+		w := &worker{run: n, partition: p, end: end}
+		wg.Go(func() {
+			if _, err := w.work(ctx, n.committed[p]); err != nil {
+				n.fail(err)
+			}
+		})
+	}
+	wg.Wait()
+	return n.ended(ctx)
+}
+
+// loadLedger reads what earlier runs and other instances have done.
+func (n *run) loadLedger(ctx context.Context) error {
+	if n.ledger == nil {
+		return nil
+	}
+	done := map[int]*offsetSet{}
+	err := n.ledger.Load(ctx, n.cfg.Topic, func(e Entry) error {
+		if e.Outcome == OutcomeLeft || e.Outcome == OutcomePending {
+			return nil
+		}
+		if done[e.Partition] == nil {
+			done[e.Partition] = &offsetSet{}
+		}
+		done[e.Partition].add(e.Offset)
+		if e.OriginTopic != "" && e.Outcome != OutcomeDeferred {
+			n.copies.claim(&Failure{Topic: e.OriginTopic, Partition: e.OriginPartition, Offset: e.OriginOffset, Connector: e.Connector}, e.Attempt, place{e.Partition, e.Offset})
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("dlq: ledger: %w", err)
+	}
+	n.done = done
+	return nil
 }
 
 // finish settles what is unknown and fills the report.
@@ -275,8 +340,10 @@ func (n *run) finish(ctx context.Context, complete bool) Report {
 	}
 	for p, end := range n.ends {
 		at := max(n.begins[p], committed[p])
-		if mine := n.parts[p]; mine != nil {
+		if mine := n.parts[p]; mine != nil && n.ledger == nil {
 			at = max(at, mine.Position)
+		} else if mine != nil {
+			at = mine.Position
 		}
 		r.Remaining += max(0, end-at)
 	}

@@ -64,8 +64,8 @@ func TestCapturedRecordsGoBackAsTheyWere(t *testing.T) {
 	var want []kafka.Message
 	for _, c := range capturedRecords(t) {
 		m := c.message(t)
-		if c.Expect.Sets == 0 {
-			continue
+		if c.Expect.Sets == 0 || strings.HasSuffix(c.ID, "copy4") {
+			continue // nowhere to go, and a copy of copy1
 		}
 		want = append(want, m)
 		e.produce(t, &kgo.Record{Topic: "orders-dlq", Key: m.Key, Value: m.Value, Headers: kgoHeaders(m.Headers), Timestamp: time.UnixMilli(int64(len(want)))})

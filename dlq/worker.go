@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -18,14 +20,17 @@ type worker struct {
 	partition int
 	position  int64
 	end       int64
+	floor     int64 // committed at the beginning: a run with a ledger reads behind it and must not rewind the group
 }
 
 // chunk is a piece of a partition whose outcomes are decided and become true together.
 type chunk struct {
 	chunkResult
-	outs   []outRecord
-	places []outPlace // of outs, for what the brokers refuse
-	parked []Parked
+	outs    []outRecord
+	places  []outPlace // of outs, for what the brokers refuse
+	parked  []Parked
+	entries []Entry
+	samples []Sample
 }
 
 type outPlace struct {
@@ -40,6 +45,24 @@ type chunkResult struct {
 	outcomes   map[Outcome]int64
 	reasons    map[string]int64
 	maybeTwice int64
+	known      int64 // in the ledger already
+}
+
+// conclude gives a record its outcome.
+func (c *chunk) conclude(n *run, p *Parked, o Outcome, reason string, to *outRecord) {
+	c.count(o, reason)
+	if n.cfg.Audit == nil && n.ledger == nil {
+		return
+	}
+	f := &p.Failure
+	e := Entry{
+		Topic: n.cfg.Topic, Partition: p.Message.Partition, Offset: p.Message.Offset, Outcome: o, Reason: reason, RunID: n.id, Group: n.cfg.Group, By: n.cfg.By, At: time.Now(),
+		OriginTopic: strings.Clone(f.Topic), OriginPartition: f.Partition, OriginOffset: f.Offset, Connector: strings.Clone(f.Connector), Attempt: p.Attempt, TargetPartition: -1,
+	}
+	if to != nil {
+		e.Target, e.TargetPartition = strings.Clone(to.topic), to.partition
+	}
+	c.entries = append(c.entries, e)
 }
 
 func (c *chunkResult) count(o Outcome, reason string) {
@@ -99,7 +122,14 @@ func (w *worker) begin(committed int64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.settle(w.partition, committed, true)
+	w.floor = committed
+	if n.ledger != nil {
+		committed = -1 // what a run with a filter left is behind the group's position
+	}
 	w.position = max(committed, first)
+	if n.ledger != nil {
+		w.position = min(max(n.done[w.partition].past(first), first), w.end)
+	}
 	p := n.parts[w.partition]
 	if p == nil {
 		start := w.position
@@ -111,6 +141,9 @@ func (w *worker) begin(committed int64) {
 			p.Expired = min(first, w.end) - min(committed, w.end)
 		}
 		n.parts[w.partition] = p
+		if n.ledger != nil {
+			n.report.Known += w.position - first
+		}
 	}
 	p.Position = max(p.Position, w.position)
 }
@@ -224,11 +257,10 @@ func (w *worker) decide(ctx context.Context, m *kafka.Message, c *chunk) error {
 	f, sets, err := parse(m.Headers)
 	rec := Record{Message: *m, Failure: f, Sets: sets, Err: err}
 	rec.Attempt = max(n.retryCount(m.Headers), sets-1, 0)
-	now := time.Now()
-	if due, ok := notBefore(m.Headers); ok && due.After(now) {
-		w.deferAgain(c, &rec, m.Headers)
-		return nil
+	if done, err := w.judge(ctx, &rec, m, c); done || err != nil {
+		return err
 	}
+	now := time.Now()
 	rec.Out = kafka.Message{Topic: n.cfg.Target.topic, Partition: f.Partition, Key: m.Key, Value: m.Value, Headers: n.ownHeaders(m.Headers)}
 	if n.cfg.Target.origin {
 		rec.Out.Topic = f.Topic
@@ -239,7 +271,8 @@ func (w *worker) decide(ctx context.Context, m *kafka.Message, c *chunk) error {
 	}
 	switch d.kind {
 	case decideSkip:
-		c.count(OutcomeSkipped, d.reason)
+		p := n.parked(&rec, m, "")
+		c.conclude(n, &p, OutcomeSkipped, d.reason, nil)
 	case decideRetryAfter:
 		if reason, over := n.overBudget(rec.Attempt); over {
 			w.park(c, &rec, m, reason)
@@ -254,6 +287,40 @@ func (w *worker) decide(ctx context.Context, m *kafka.Message, c *chunk) error {
 		w.park(c, &rec, m, d.reason)
 	}
 	return nil
+}
+
+// judge gives a record its outcome when it is none for the handler.
+func (w *worker) judge(ctx context.Context, rec *Record, m *kafka.Message, c *chunk) (done bool, err error) {
+	n := w.run
+	if n.done[w.partition].has(m.Offset) {
+		c.known++
+		return true, nil
+	}
+	if n.cfg.Filter.active() && !n.cfg.Filter.matches(rec, func() string { return n.cfg.Diagnose(rec.Failure.StackTrace).Fingerprint }) {
+		if n.cfg.Filter.ParkUnmatched {
+			w.park(c, rec, m, "does not match the filter")
+		} else {
+			c.count(OutcomeLeft, "")
+		}
+		return true, nil
+	}
+	if due, ok := notBefore(m.Headers); ok && due.After(time.Now()) {
+		w.deferAgain(c, rec, m.Headers)
+		return true, nil
+	}
+	pending, err := n.front.pending(ctx, &rec.Failure)
+	switch {
+	case err != nil:
+		return false, err
+	case pending:
+		c.count(OutcomePending, "")
+		return true, nil
+	case !n.copies.claim(&rec.Failure, rec.Attempt, place{m.Partition, m.Offset}):
+		p := n.parked(rec, m, "")
+		c.conclude(n, &p, OutcomeDuplicate, "", nil)
+		return true, nil
+	}
+	return false, nil
 }
 
 // republish checks where a record goes and queues it, or parks it with the reason why not.
@@ -301,6 +368,9 @@ func (w *worker) republish(ctx context.Context, c *chunk, rec *Record, m *kafka.
 	}
 	c.outs = append(c.outs, o)
 	c.places = append(c.places, outPlace{parked: n.parked(rec, m, ""), outcome: OutcomeRepublished})
+	if n.cfg.DryRun {
+		c.sample(rec)
+	}
 	return nil
 }
 
@@ -308,8 +378,9 @@ func (w *worker) park(c *chunk, rec *Record, m *kafka.Message, reason string) {
 	if reason == "" {
 		reason = "parked by the handler"
 	}
-	c.parked = append(c.parked, w.run.parked(rec, m, reason))
-	c.count(OutcomeParked, reason)
+	p := w.run.parked(rec, m, reason)
+	c.parked = append(c.parked, p)
+	c.conclude(w.run, &p, OutcomeParked, reason, nil)
 }
 
 // deferAgain puts the record on the dead letter queue again, in its partition.
@@ -329,6 +400,11 @@ func (w *worker) flush(ctx context.Context, c *chunk) error {
 		return nil
 	}
 	n := w.run
+	if n.cfg.DryRun {
+		w.pretend(c)
+		return nil
+	}
+	n.limiter.wait(ctx, len(c.outs)+len(c.parked), c.bytes())
 	flushCtx, cancel := graceful(ctx, n.cfg.ShutdownTimeout)
 	defer cancel()
 	if err := n.parkAll(flushCtx, c.parked); err != nil {
@@ -344,27 +420,75 @@ func (w *worker) flush(ctx context.Context, c *chunk) error {
 	for i := range c.places {
 		reason, bad := refused[i]
 		if !bad {
-			c.count(c.places[i].outcome, "")
+			c.conclude(n, &c.places[i].parked, c.places[i].outcome, "", &c.outs[i])
 			continue
 		}
 		p := c.places[i].parked
 		p.Reason = reason
 		late = append(late, p)
-		c.count(OutcomeParked, reason)
+		c.conclude(n, &p, OutcomeParked, reason, nil)
 	}
 	if err := n.parkAll(flushCtx, late); err != nil {
 		n.doubtful(len(c.parked) + len(c.outs) - len(late))
 		return err
 	}
+	if n.ledger != nil && len(c.entries) > 0 {
+		if err := n.ledger.Record(flushCtx, c.entries); err != nil {
+			n.doubtful(len(c.parked) + len(c.outs))
+			return fmt.Errorf("dlq: ledger: %w", err)
+		}
+	}
 	if err := w.commit(flushCtx, c); err != nil {
+		if n.ledger != nil { // which has the outcomes, so they stand
+			n.committedChunk(w.partition, c)
+			return err
+		}
 		n.mu.Lock()
 		n.unsure[w.partition] = c.chunkResult
 		n.mu.Unlock()
 		return err
 	}
 	w.position = c.to
-	n.committedChunk(w.partition, c.chunkResult)
+	n.committedChunk(w.partition, c)
 	return nil
+}
+
+func (c *chunk) bytes() (size int) {
+	for i := range c.outs {
+		size += c.outs[i].record.MaxSize()
+	}
+	for i := range c.parked {
+		m := &c.parked[i].Message
+		size += len(m.Key) + len(m.Value)
+		for j := range m.Headers {
+			size += len(m.Headers[j].Key) + len(m.Headers[j].Value)
+		}
+	}
+	return size
+}
+
+// pretend is flush in a dry run: outcomes are counted, nothing is written.
+func (w *worker) pretend(c *chunk) {
+	for i := range c.places {
+		c.conclude(w.run, &c.places[i].parked, c.places[i].outcome, "", &c.outs[i])
+	}
+	w.position = c.to
+	w.run.committedChunk(w.partition, c)
+}
+
+// sample keeps a copy of what would change; the run keeps the first few.
+func (c *chunk) sample(rec *Record) {
+	if len(c.samples) < maxSamples {
+		c.samples = append(c.samples, Sample{Before: cloneMessage(rec.Message), After: cloneMessage(rec.Out)})
+	}
+}
+
+func cloneMessage(m kafka.Message) kafka.Message {
+	m.Key, m.Value, m.Headers = slices.Clone(m.Key), slices.Clone(m.Value), slices.Clone(m.Headers)
+	for i := range m.Headers {
+		m.Headers[i].Value = slices.Clone(m.Headers[i].Value)
+	}
+	return m
 }
 
 // commit stores the position under the generation, so that a member that was thrown out cannot rewind the group.
@@ -375,7 +499,7 @@ func (w *worker) commit(ctx context.Context, c *chunk) error {
 		defer cancel()
 		res, err := n.client.OffsetCommit(attempt, &kafka.OffsetCommitRequest{
 			GroupID: n.cfg.Group, GenerationID: int(w.gen.ID), MemberID: w.gen.MemberID,
-			Topics: map[string][]kafka.OffsetCommit{n.cfg.Topic: {{Partition: w.partition, Offset: c.to}}},
+			Topics: map[string][]kafka.OffsetCommit{n.cfg.Topic: {{Partition: w.partition, Offset: max(c.to, w.floor)}}},
 		})
 		if err != nil {
 			return err //nolint:wrapcheck // wrapped below
