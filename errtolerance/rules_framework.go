@@ -262,49 +262,35 @@ func needsPath(provider string) bool {
 	return false
 }
 
-// maySecret is a cheap test that lets every secret key through: the words that redact looks for.
+// secretSigns are the beginnings of every word that redact takes for a secret, by their first letter.
+var secretSigns = [26][]string{
+	'a' - 'a': {"auth", "acc", "aes", "apik", "api.k", "api_k", "api-k"},
+	'c' - 'a': {"cred", "cook"},
+	'e' - 'a': {"encryption"},
+	'h' - 'a': {"hmac", "hook"},
+	'i' - 'a': {"info"},
+	'j' - 'a': {"jaas"},
+	'k' - 'a': {"key"},
+	'p' - 'a': {"pass", "pwd", "pat", "private"},
+	's' - 'a': {"sec", "sas", "string", "shared"},
+	't' - 'a': {"tok"},
+}
+
+// maySecret is a cheap test that lets every secret key through.
 func maySecret(key string) bool {
-	for i := 0; i+2 < len(key); i++ {
-		b := key[i+1] | 0x20
-		switch key[i] | 0x20 {
-		case 'p':
-			if b == 'a' && (key[i+2]|0x20 == 's' || key[i+2]|0x20 == 't') || b == 'w' {
-				return true
-			}
-		case 's':
-			if b == 'e' && key[i+2]|0x20 == 'c' || b == 'a' && key[i+2]|0x20 == 's' {
-				return true
-			}
-		case 't':
-			if b == 'o' && key[i+2]|0x20 == 'k' {
-				return true
-			}
-		case 'k':
-			if b == 'e' && key[i+2]|0x20 == 'y' && i > 0 {
-				return true
-			}
-		case 'j':
-			if b == 'a' {
-				return true
-			}
-		case 'c':
-			if b == 'r' && key[i+2]|0x20 == 'e' || b == 'o' && key[i+2]|0x20 == 'o' {
-				return true
-			}
-		case 'i':
-			if b == 'n' && key[i+2]|0x20 == 'f' {
-				return true
-			}
-		case 'a':
-			if b == 'u' && key[i+2]|0x20 == 't' || b == 'c' && key[i+2]|0x20 == 'c' {
-				return true
-			}
-		case 'h':
-			if b == 'o' && key[i+2]|0x20 == 'o' { // webhook
-				return true
-			}
-		case 'r':
-			if b == 'i' && key[i+2]|0x20 == 'n' { // connection string
+	// The ends that redact takes for public, the frequent ones.
+	switch key[strings.LastIndexByte(key, '.')+1:] {
+	case "source", "type", "ms", "class", "location", "enable", "enabled", "format", "converter", "field", "fields", "mode", "name", "size", "path", "regex":
+		return false
+	}
+	for i := range len(key) {
+		b := key[i] | 0x20
+		if b < 'a' || b > 'z' {
+			continue
+		}
+		for _, sign := range secretSigns[b-'a'] {
+			// key.converter.… speaks of the record's key.
+			if len(key)-i >= len(sign) && strings.EqualFold(key[i:i+len(sign)], sign) && (i > 0 || sign != "key") {
 				return true
 			}
 		}
