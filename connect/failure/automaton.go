@@ -6,8 +6,8 @@ type automaton struct {
 	symbol [256]uint8 // byte to symbol; 0 is "in no literal"
 	next   []uint16   // state<<shift | symbol to state
 	shift  uint8
-	accept uint16     // states from here on have outputs
-	out    [][]uint32 // literals that end in state accept+i
+	accept uint16  // states from here on have outputs
+	out    [][]int // literals that end in state accept+i
 }
 
 const maxStates = 1 << 16
@@ -35,7 +35,9 @@ func newAutomaton(literals []string) (*automaton, bool) {
 			a.symbol[c] = uint8(symbols)
 		}
 	}
-	for a.shift = 5; symbols >= 1<<a.shift; a.shift++ {
+	a.shift = 5
+	for symbols >= 1<<a.shift {
+		a.shift++
 	}
 	for c := 'A'; c <= 'Z'; c++ {
 		a.symbol[c] = a.symbol[fold(byte(c))]
@@ -44,7 +46,7 @@ func newAutomaton(literals []string) (*automaton, bool) {
 	// The trie, a row of children for each state; no state has the root for a child, so that 0 is none.
 	width := 1 << a.shift
 	table := make([]int32, width, 64*width)
-	out := make([][]uint32, 1, 64)
+	out := make([][]int, 1, 64)
 	for id, l := range literals {
 		at := 0
 		for i := range len(l) {
@@ -57,11 +59,11 @@ func newAutomaton(literals []string) (*automaton, bool) {
 				}
 				table = append(table, make([]int32, width)...)
 				out = append(out, nil)
-				table[cell] = int32(to)
+				table[cell] = int32(to) //nolint:gosec // below maxStates
 			}
 			at = to
 		}
-		out[at] = append(out[at], uint32(id))
+		out[at] = append(out[at], id)
 	}
 
 	// Breadth first: where a state has no child, it goes where what it ends with goes; it has the outputs of that as well.

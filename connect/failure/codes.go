@@ -14,13 +14,13 @@ const (
 	codeSQLState
 	codeVendor // `Error Code: 1045`: MySQL, MariaDB, SQL Server, Confluent Schema Registry
 	codeOracle
-	codeDb2
+	codeDB2
 	codeMongo
 	codeMQ
 )
 
 var codeNames = map[string]codeKind{
-	"http": codeHTTP, "sqlstate": codeSQLState, "vendor": codeVendor, "ora": codeOracle, "db2": codeDb2, "mongo": codeMongo, "mq": codeMQ,
+	"http": codeHTTP, "sqlstate": codeSQLState, "vendor": codeVendor, "ora": codeOracle, "db2": codeDB2, "mongo": codeMongo, "mq": codeMQ,
 }
 
 // codeTriggers are the texts a code follows.
@@ -28,30 +28,70 @@ var codeTriggers = []struct {
 	text string
 	kind codeKind
 }{
-	{"sqlstate", codeSQLState}, {"sql state", codeSQLState},
-	{"error code", codeVendor}, {"errorcode", codeVendor}, {"error_code", codeVendor}, {"vendor code", codeVendor}, {"vendorcode", codeVendor}, {"error number", codeVendor},
-	{"status code", codeHTTP}, {"statuscode", codeHTTP}, {"status-code", codeHTTP}, {"status_code", codeHTTP}, {"http/1.1", codeHTTP}, {"http/1.0", codeHTTP},
-	{"http/2", codeHTTP}, {"response code", codeHTTP}, {"responsecode", codeHTTP}, {"http status", codeHTTP}, {"httpstatus", codeHTTP},
-	{"http error", codeHTTP}, {"http code", codeHTTP}, {"httpcode", codeHTTP}, {"http response", codeHTTP}, {"status=", codeHTTP}, {"status:", codeHTTP}, {"statusline=", codeHTTP},
-	{"returned status", codeHTTP}, {"response status", codeHTTP}, {"code\":", codeHTTP}, {"code\" :", codeHTTP}, {"status\":", codeHTTP}, {"http ", codeHTTP}, {"returned code", codeHTTP}, {"server returned", codeHTTP},
-	{"ora-", codeOracle}, {"sqlcode", codeDb2},
-	{"failed with error", codeMongo}, {"code=", codeMongo},
-	{"reason '", codeMQ}, {"reason code", codeMQ}, {"rc=", codeMQ}, {"mqrc", codeMQ}, {"reason ", codeMQ},
+	{"sqlstate", codeSQLState},
+	{"sql state", codeSQLState},
+	{"error code", codeVendor},
+	{"errorcode", codeVendor},
+	{"error_code", codeVendor},
+	{"vendor code", codeVendor},
+	{"vendorcode", codeVendor},
+	{"error number", codeVendor},
+	{"status code", codeHTTP},
+	{"statuscode", codeHTTP},
+	{"status-code", codeHTTP},
+	{"status_code", codeHTTP},
+	{"http/1.1", codeHTTP},
+	{"http/1.0", codeHTTP},
+	{"http/2", codeHTTP},
+	{"response code", codeHTTP},
+	{"responsecode", codeHTTP},
+	{"http status", codeHTTP},
+	{"httpstatus", codeHTTP},
+	{"http error", codeHTTP},
+	{"http code", codeHTTP},
+	{"httpcode", codeHTTP},
+	{"http response", codeHTTP},
+	{"status=", codeHTTP},
+	{"status:", codeHTTP},
+	{"statusline=", codeHTTP},
+	{"returned status", codeHTTP},
+	{"response status", codeHTTP},
+	{"code\":", codeHTTP},
+	{"code\" :", codeHTTP},
+	{"status\":", codeHTTP},
+	{"http ", codeHTTP},
+	{"returned code", codeHTTP},
+	{"server returned", codeHTTP},
+	{"ora-", codeOracle},
+	{"sqlcode", codeDB2},
+	{"failed with error", codeMongo},
+	{"code=", codeMongo},
+	{"reason '", codeMQ},
+	{"reason code", codeMQ},
+	{"rc=", codeMQ},
+	{"mqrc", codeMQ},
+	{"reason ", codeMQ},
 }
 
-func codeKey(kind codeKind, n int32) uint64 { return uint64(kind)<<32 | uint64(uint32(n)) }
+// code is a printed code; an SQLState is its characters as digits to the base 37.
+type code struct {
+	kind codeKind
+	n    int32
+}
+
+func codeKey(kind codeKind, n int32) code { return code{kind, n} }
 
 // parseCode reads a code as the table writes it.
-func parseCode(s string) (uint64, error) {
+func parseCode(s string) (code, error) {
 	name, num, ok := strings.Cut(s, " ")
 	kind := codeNames[name]
 	if !ok || kind == 0 {
-		return 0, fmt.Errorf("code %q: want one of http, sqlstate, vendor, ora, db2, mongo, mq and a value", s)
+		return code{}, fmt.Errorf("code %q: want one of http, sqlstate, vendor, ora, db2, mongo, mq and a value", s)
 	}
 	if kind == codeSQLState {
 		n := int32(0)
 		if len(num) != 2 && len(num) != 5 {
-			return 0, fmt.Errorf("code %q: an SQLState has five characters, its class two", s)
+			return code{}, fmt.Errorf("code %q: an SQLState has five characters, its class two", s)
 		}
 		for i := range len(num) {
 			n = n*37 + base36(num[i]) + 1
@@ -60,7 +100,7 @@ func parseCode(s string) (uint64, error) {
 	}
 	n, err := strconv.ParseInt(num, 10, 32)
 	if err != nil {
-		return 0, fmt.Errorf("code %q: %w", s, err)
+		return code{}, fmt.Errorf("code %q: %w", s, err)
 	}
 	return codeKey(kind, int32(n)), nil
 }
@@ -76,7 +116,7 @@ func base36(c byte) int32 {
 }
 
 // readCodes reads the code that follows message[at] and returns its keys, most exact first.
-func readCodes(kind codeKind, message string, at int) (keys [3]uint64, n int) {
+func readCodes(kind codeKind, message string, at int) (keys [3]code, n int) {
 	s := message[at:min(len(message), at+24)]
 	if kind == codeSQLState {
 		i := 0
@@ -103,7 +143,7 @@ func readCodes(kind codeKind, message string, at int) (keys [3]uint64, n int) {
 		if digits < 2 {
 			return keys, 0
 		}
-		return [3]uint64{codeKey(kind, full), codeKey(kind, class)}, 2
+		return [3]code{codeKey(kind, full), codeKey(kind, class)}, 2
 	}
 	i := 0
 	switch kind {
@@ -152,7 +192,7 @@ func readCodes(kind codeKind, message string, at int) (keys [3]uint64, n int) {
 		if digits != 4 || num < 2000 || num > 3100 {
 			return keys, 0
 		}
-	case codeSQLState, codeDb2, codeMongo:
+	case codeSQLState, codeDB2, codeMongo:
 	}
 	keys[0] = codeKey(kind, num)
 	return keys, 1

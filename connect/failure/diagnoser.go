@@ -10,10 +10,10 @@ import (
 // Diagnoser diagnoses traces with a table of patterns. It is safe for concurrent use.
 type Diagnoser struct {
 	rules    []rule
-	byClass  map[string][]uint16 // qualified and simple names
-	prefixes map[string][]uint16 // `com.acme.`
-	codes    map[uint64][]uint16
-	anywhere []uint16 // rules with frames or a function only
+	byClass  map[string][]int // qualified and simple names
+	prefixes map[string][]int // `com.acme.`
+	codes    map[code][]int
+	anywhere []int // rules with frames or a function only
 	alts     []alternative
 	literals [][]literalUse
 	auto     *automaton
@@ -22,16 +22,17 @@ type Diagnoser struct {
 
 // alternative is one entry of a rule's Messages, cut at its stars.
 type alternative struct {
-	rule  uint16
-	parts uint8
+	rule  int
+	parts int
 }
 
 // literalUse says what a found literal means.
 type literalUse struct {
 	use  use
-	alt  uint32 // index of an alternative, or of a rule
-	part uint8  // part of the alternative, or a codeKind
-	size uint16 // length of the literal
+	alt  int // index of an alternative, or of a rule
+	part int // part of the alternative
+	kind codeKind
+	size int // length of the literal
 }
 
 type use uint8
@@ -45,7 +46,7 @@ const (
 
 type progress struct {
 	epoch uint32
-	next  uint8
+	next  int
 	end   int
 }
 
@@ -107,26 +108,26 @@ func (d *Diagnoser) Diagnose(trace string) Diagnosis { return d.DiagnoseTrace(Pa
 // compile builds the look-up structures of a table.
 func compile(rules []rule) (*Diagnoser, error) {
 	d := &Diagnoser{
-		rules: rules, byClass: map[string][]uint16{}, prefixes: map[string][]uint16{}, codes: map[uint64][]uint16{},
+		rules: rules, byClass: map[string][]int{}, prefixes: map[string][]int{}, codes: map[code][]int{},
 	}
-	ids := map[string]uint32{}
+	ids := map[string]int{}
 	var literals []string
 	add := func(text string, u literalUse) {
 		id, ok := ids[text]
 		if !ok {
-			id = uint32(len(literals))
+			id = len(literals)
 			ids[text] = id
 			literals = append(literals, text)
 			d.literals = append(d.literals, nil)
 		}
-		u.size = uint16(len(text))
+		u.size = len(text)
 		d.literals[id] = append(d.literals[id], u)
 	}
 	for _, t := range codeTriggers {
-		add(t.text, literalUse{use: useCode, part: uint8(t.kind)})
+		add(t.text, literalUse{use: useCode, kind: t.kind})
 	}
 	for i := range rules {
-		r, n := &rules[i], uint16(i)
+		r, n := &rules[i], i
 		for _, e := range r.Exceptions {
 			if strings.HasSuffix(e, ".") {
 				d.prefixes[e] = append(d.prefixes[e], n)
@@ -134,7 +135,7 @@ func compile(rules []rule) (*Diagnoser, error) {
 			}
 			d.byClass[e] = append(d.byClass[e], n)
 			if strings.Contains(e, ".") && (len(r.Messages) == 0 || r.either) {
-				add(strings.ToLower(e), literalUse{use: useClass, alt: uint32(n)})
+				add(strings.ToLower(e), literalUse{use: useClass, alt: n})
 			}
 		}
 		for _, m := range r.Messages {
@@ -143,9 +144,9 @@ func compile(rules []rule) (*Diagnoser, error) {
 				return nil, fmt.Errorf("pattern %s: message %q has no text to look for or too many parts", r.ID, m)
 			}
 			for k, part := range parts {
-				add(part, literalUse{use: usePart, alt: uint32(len(d.alts)), part: uint8(k)})
+				add(part, literalUse{use: usePart, alt: len(d.alts), part: k})
 			}
-			d.alts = append(d.alts, alternative{rule: n, parts: uint8(len(parts))})
+			d.alts = append(d.alts, alternative{rule: n, parts: len(parts)})
 		}
 		for _, c := range r.codes {
 			key, err := parseCode(c)
@@ -155,7 +156,7 @@ func compile(rules []rule) (*Diagnoser, error) {
 			d.codes[key] = append(d.codes[key], n)
 		}
 		for _, w := range r.names {
-			add(strings.ToLower(w), literalUse{use: useName, alt: uint32(n)})
+			add(strings.ToLower(w), literalUse{use: useName, alt: n})
 		}
 		if len(r.Exceptions)+len(r.Messages)+len(r.codes)+len(r.names) == 0 {
 			d.anywhere = append(d.anywhere, n)
@@ -176,7 +177,7 @@ func compile(rules []rule) (*Diagnoser, error) {
 type verdict struct {
 	rule  int // -1 for none
 	at    int // index of the exception that decided
-	score uint64
+	score int64
 }
 
 // search carries one diagnosis.
@@ -263,7 +264,7 @@ func (q *search) class(class string) {
 	}
 }
 
-func (q *search) classRules(rules []uint16) {
+func (q *search) classRules(rules []int) {
 	for _, r := range rules {
 		q.s.classes[r] = q.s.epoch
 		if rule := &q.d.rules[r]; len(rule.Messages) == 0 || rule.either {
@@ -306,7 +307,7 @@ func statement(m string) (from, to int) {
 	return i + len("Batch entry "), end
 }
 
-func (q *search) found(literals []uint32, m string, end int) {
+func (q *search) found(literals []int, m string, end int) {
 	for _, id := range literals {
 		for _, u := range q.d.literals[id] {
 			switch u.use {
@@ -317,7 +318,7 @@ func (q *search) found(literals []uint32, m string, end int) {
 					if p.epoch != q.s.epoch {
 						*p = progress{epoch: q.s.epoch}
 					}
-					if p.next != u.part || end-int(u.size) < p.end {
+					if p.next != u.part || end-u.size < p.end {
 						continue
 					}
 					p.next++
@@ -331,7 +332,7 @@ func (q *search) found(literals []uint32, m string, end int) {
 				}
 				q.candidate(alt.rule)
 			case useCode:
-				keys, n := readCodes(codeKind(u.part), m, end)
+				keys, n := readCodes(u.kind, m, end)
 				for _, key := range keys[:n] {
 					if rules := q.d.codes[key]; len(rules) > 0 {
 						for _, r := range rules {
@@ -342,7 +343,7 @@ func (q *search) found(literals []uint32, m string, end int) {
 				}
 			case useClass:
 				if end == len(m) || !isIdent(m[end]) {
-					q.candidate(uint16(u.alt))
+					q.candidate(u.alt)
 				}
 			case useName:
 			}
@@ -366,7 +367,7 @@ func (q *search) names(name string) {
 		for _, id := range a.out[state-a.accept] {
 			for _, u := range q.d.literals[id] {
 				if u.use == useName {
-					q.candidate(uint16(u.alt))
+					q.candidate(u.alt)
 				}
 			}
 		}
@@ -374,15 +375,15 @@ func (q *search) names(name string) {
 }
 
 // candidate takes a rule whose lists match at the current exception.
-func (q *search) candidate(r uint16) {
+func (q *search) candidate(r int) {
 	rule := &q.d.rules[r]
-	depth := uint64(min(q.at, 0xffff))
-	order := uint64(0xffff - r)
-	score := uint64(rule.weight) << 32
+	const limit = 1 << 16
+	depth, order := int64(min(q.at, limit-1)), int64(max(limit-1-r, 0))
+	score := int64(rule.weight) * limit * limit
 	if rule.weight == weightUser {
-		score |= order<<16 | depth
+		score += order*limit + depth
 	} else {
-		score |= depth<<16 | order
+		score += depth*limit + order
 	}
 	v := &q.main
 	if q.suppressed {
@@ -397,7 +398,7 @@ func (q *search) candidate(r uint16) {
 	if rule.Match != nil && !safely(rule.Match, q.t) {
 		return
 	}
-	*v = verdict{rule: int(r), at: q.at, score: score}
+	*v = verdict{rule: r, at: q.at, score: score}
 }
 
 // hasFrame reports whether a frame of the trace holds one of the texts. In the built-in table a text that begins with a

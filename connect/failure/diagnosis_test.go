@@ -3,6 +3,7 @@ package failure_test
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -72,7 +73,7 @@ func TestDiagnosisShowsNoValues(t *testing.T) {
 		"org.apache.kafka.connect.errors.ConnectException: 401 for Authorization: Bearer Swordfish4711",
 	}
 	for i, trace := range traces {
-		t.Run(fmt.Sprint(i), func(t *testing.T) {
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
 			t.Parallel()
 			for _, text := range []string{trace, "org.apache.kafka.connect.errors.ConnectException: x\n\tat a.B.c(B.java:1)\nCaused by: " + trace + "\n\tat a.B.c(B.java:1)\n", strings.Replace(trace, ": ", ": unheard of ", 1)} {
 				d := failure.Diagnose(text)

@@ -1,6 +1,9 @@
 package failure
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 const (
 	fnvOffset = 14695981039346656037
@@ -205,7 +208,7 @@ func isHost(w []byte) bool {
 	if dots == 0 || slash && dots < 3 {
 		return false
 	}
-	last := w[lastDot(w)+1:]
+	last := w[bytes.LastIndexByte(w, '.')+1:]
 	switch string(last) {
 	case "com", "net", "org", "io", "local", "internal", "svc", "cloud", "lan", "invalid", "dev", "localdomain", "corp", "intra", "home", "eu", "de", "uk", "fr", "us", "app", "example", "test":
 		return true
@@ -220,15 +223,6 @@ func allDigits(w []byte) bool {
 		}
 	}
 	return len(w) > 0
-}
-
-func lastDot(w []byte) int {
-	for i := len(w) - 1; i >= 0; i-- {
-		if w[i] == '.' {
-			return i
-		}
-	}
-	return -1
 }
 
 // isID reports whether a word is a random id: long, of letters and digits mixed, or of both cases with digits.

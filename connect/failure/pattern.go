@@ -87,24 +87,24 @@ func (p *Pattern) validate() error {
 	}
 	for i, e := range p.Exceptions {
 		if e == "" || strings.ContainsAny(e, " \t\r\n:*") || strings.HasPrefix(e, ".") {
-			errs = append(errs, fmt.Errorf("Exceptions[%d] %q is no class name: write a qualified or simple name, or a package prefix ending in a dot", i, e))
+			errs = append(errs, fmt.Errorf("field Exceptions[%d] %q is no class name: write a qualified or simple name, or a package prefix ending in a dot", i, e))
 		}
 	}
 	for i, f := range p.Frames {
 		if strings.TrimSpace(f) == "" || strings.ContainsAny(f, "\r\n") {
-			errs = append(errs, fmt.Errorf("Frames[%d] %q is no part of a frame", i, f))
+			errs = append(errs, fmt.Errorf("field Frames[%d] %q is no part of a frame", i, f))
 		}
 	}
 	for i, m := range p.Messages {
 		if len(fragments(m)) == 0 {
-			errs = append(errs, fmt.Errorf("Messages[%d] %q has no text to look for", i, m))
+			errs = append(errs, fmt.Errorf("field Messages[%d] %q has no text to look for", i, m))
 		}
 		if len(m) > maxMessagePattern {
-			errs = append(errs, fmt.Errorf("Messages[%d] has %d bytes: at most %d", i, len(m), maxMessagePattern))
+			errs = append(errs, fmt.Errorf("field Messages[%d] has %d bytes: at most %d", i, len(m), maxMessagePattern))
 		}
 	}
 	if err := checkTemplate(p.Summary); err != nil {
-		errs = append(errs, fmt.Errorf("Summary: %w", err))
+		errs = append(errs, fmt.Errorf("field Summary: %w", err))
 	}
 	return errors.Join(errs...)
 }

@@ -16,12 +16,11 @@ var (
 		"Let the sink change tables: auto.create and auto.evolve, or schema.evolution=basic of Debezium.",
 		"Let single bad records pass: errors.tolerance=all with a dead letter queue, where the connector supports it for put.",
 	}
-	fixKey        = []string{"Set insert.mode=upsert with pk.mode and pk.fields (primary.key.mode, primary.key.fields), so that a record written twice is no error.", "Look for a second unique index on the table, or for a key that the records repeat."}
-	fixParent     = []string{"Write the parent first: the record passes once its row or partition exists; restart then.", "Drop or defer the foreign key on the sink's tables where the order of topics cannot be kept; add a default partition."}
-	fixDB         = []string{"Check the database, schema or service name in connection.url (database.dbname, database.names).", "Create it, then restart the task."}
-	fixSQL        = []string{"Correct query, where clause, initial statement or table names in the connector's configuration.", "Check that quoting fits the database: quote.sql.identifiers, quote.identifiers."}
-	fixReadOnly   = []string{"Check that connection.url leads to the primary and not to a replica (targetServerType=primary for PostgreSQL).", "Where a failover is under way, restart the task after it.", "Where the server or the user is read-only by intent, choose another."}
-	fixReplicaton = []string{"Give the user REPLICATION (PostgreSQL), REPLICATION SLAVE and REPLICATION CLIENT (MySQL), or the roles Debezium's documentation lists.", "Check pg_hba.conf for the replication pseudo-database."}
+	fixKey      = []string{"Set insert.mode=upsert with pk.mode and pk.fields (primary.key.mode, primary.key.fields), so that a record written twice is no error.", "Look for a second unique index on the table, or for a key that the records repeat."}
+	fixParent   = []string{"Write the parent first: the record passes once its row or partition exists; restart then.", "Drop or defer the foreign key on the sink's tables where the order of topics cannot be kept; add a default partition."}
+	fixDB       = []string{"Check the database, schema or service name in connection.url (database.dbname, database.names).", "Create it, then restart the task."}
+	fixSQL      = []string{"Correct query, where clause, initial statement or table names in the connector's configuration.", "Check that quoting fits the database: quote.sql.identifiers, quote.identifiers."}
+	fixReadOnly = []string{"Check that connection.url leads to the primary and not to a replica (targetServerType=primary for PostgreSQL).", "Where a failover is under way, restart the task after it.", "Where the server or the user is read-only by intent, choose another."}
 )
 
 // PostgreSQL and what speaks its dialect: Redshift, CockroachDB, YugabyteDB, Greenplum.

@@ -19,6 +19,7 @@ type Trace struct {
 // Relation says how an exception hangs on its parent.
 type Relation uint8
 
+// The relations.
 const (
 	RelationOutermost  Relation = iota // the exception that was thrown at last; it has no parent
 	RelationCause                      // the parent was caused by it (`Caused by:`, or the parent is its `Wrapped by:`)
@@ -375,11 +376,8 @@ func (p *parser) framesFollow() bool {
 }
 
 func cutLine(s string) (line, rest string) {
-	i := strings.IndexByte(s, '\n')
-	if i < 0 {
-		return s, ""
-	}
-	return s[:i], s[i+1:]
+	line, rest, _ = strings.Cut(s, "\n")
+	return line, rest
 }
 
 // identByte marks what a qualified Java name consists of, with the characters of constructors, lambdas and generated
@@ -482,7 +480,7 @@ func threadPrefix(s string) int {
 // parseHead splits the first line of an exception into its class and the place where the message begins.
 // A line without a class has an empty class and is all message.
 func parseHead(s string) (class string, message int) {
-	i, dot, upper := 0, -1, true
+	i, dot := 0, -1
 	for i < len(s) {
 		c := s[i]
 		if c == '.' {
@@ -490,7 +488,7 @@ func parseHead(s string) (class string, message int) {
 				return "", 0
 			}
 			dot = i
-		} else if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '$' || c >= 0x80) {
+		} else if !isAlnum(c) && c != '_' && c != '$' && c < 0x80 {
 			break
 		}
 		i++
@@ -499,7 +497,7 @@ func parseHead(s string) (class string, message int) {
 		return "", 0
 	}
 	last := s[dot+1 : i]
-	upper = last[0] >= 'A' && last[0] <= 'Z' || last[0] == '_' || last[0] == '$' || last[0] >= 0x80
+	upper := last[0] >= 'A' && last[0] <= 'Z' || last[0] == '_' || last[0] == '$' || last[0] >= 0x80
 	if dot < 0 && (!hasThrowableSuffix(last) || len(last) < 10) || dot >= 0 && !upper && !hasThrowableSuffix(last) {
 		return "", 0
 	}

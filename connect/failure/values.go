@@ -158,7 +158,7 @@ func valueEnd(m string, from int, until string, last bool) int {
 		return len(m)
 	}
 	rest := m[from:]
-	i := -1
+	var i int
 	switch {
 	case last:
 		i = strings.LastIndex(rest, until)

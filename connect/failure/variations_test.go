@@ -28,19 +28,19 @@ func renamePackages(trace string) string {
 }
 
 var (
-	lineNumber = regexp.MustCompile(`\.java:\d+\)`)
-	lambda     = regexp.MustCompile(`lambda\$([a-zA-Z]+)\$\d+`)
-	connID     = regexp.MustCompile(`\(conn=\d+\)`)
-	pid        = regexp.MustCompile(`PID \d+`)
-	lsn        = regexp.MustCompile(`LSN\{[^}]*\}`)
-	hostPort   = regexp.MustCompile(`orders-db(-2)?(\.invalid)?:\d+`)
-	hostOnly   = regexp.MustCompile(`\b(orders-db-2\.invalid|mdb\.invalid|orders-db)\b`)
-	address    = regexp.MustCompile(`\b172\.\d+\.\d+\.\d+\b`)
-	token      = regexp.MustCompile(`8263B51B8F[0-9A-F]*`)
-	more       = regexp.MustCompile(`\.\.\. \d+ more`)
-	oracleID   = regexp.MustCompile(`CONNECTION_ID=[^)]*`)
-	bytes      = regexp.MustCompile(`The message is \d+ bytes`)
-	position   = regexp.MustCompile(`Position: \d+`)
+	lineNumber  = regexp.MustCompile(`\.java:\d+\)`)
+	lambda      = regexp.MustCompile(`lambda\$([a-zA-Z]+)\$\d+`)
+	connID      = regexp.MustCompile(`\(conn=\d+\)`)
+	pid         = regexp.MustCompile(`PID \d+`)
+	lsn         = regexp.MustCompile(`LSN\{[^}]*\}`)
+	hostPort    = regexp.MustCompile(`orders-db(-2)?(\.invalid)?:\d+`)
+	hostOnly    = regexp.MustCompile(`\b(orders-db-2\.invalid|mdb\.invalid|orders-db)\b`)
+	address     = regexp.MustCompile(`\b172\.\d+\.\d+\.\d+\b`)
+	token       = regexp.MustCompile(`8263B51B8F[0-9A-F]*`)
+	more        = regexp.MustCompile(`\.\.\. \d+ more`)
+	oracleID    = regexp.MustCompile(`CONNECTION_ID=[^)]*`)
+	messageSize = regexp.MustCompile(`The message is \d+ bytes`)
+	position    = regexp.MustCompile(`Position: \d+`)
 )
 
 // renumber changes what differs between two occurrences of one cause: line, lambda, session and process numbers, hosts, ports,
@@ -58,7 +58,7 @@ func renumber(trace string, n int) string {
 	replace(token, fmt.Sprintf("82%02XB5%dF", n, n))
 	replace(more, fmt.Sprintf("... %d more", n))
 	replace(oracleID, fmt.Sprintf("CONNECTION_ID=Aa%dBbCcDd3EeFfGg4%d==", n, n))
-	replace(bytes, fmt.Sprintf("The message is %d bytes", 9000*n))
+	replace(messageSize, fmt.Sprintf("The message is %d bytes", 9000*n))
 	replace(position, fmt.Sprintf("Position: %d", n))
 	return trace
 }

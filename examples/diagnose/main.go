@@ -129,7 +129,7 @@ func fromFiles(files []string, stdin io.Reader) ([]report, error) {
 			file = "standard input"
 			raw, err = io.ReadAll(stdin)
 		} else {
-			raw, err = os.ReadFile(file)
+			raw, err = os.ReadFile(file) //nolint:gosec // the files the user names
 		}
 		if err != nil {
 			errs = append(errs, err)

@@ -1,0 +1,396 @@
+package failure_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/go-reconnect/reconnect/connect"
+	"github.com/go-reconnect/reconnect/connect/failure"
+	"github.com/go-reconnect/reconnect/internal/testutil"
+)
+
+func TestMain(m *testing.M) { testutil.Main(m) }
+
+const (
+	jdbcSink     = "io.debezium:debezium-connector-jdbc:3.2.0.Final:tar.gz:plugin"
+	connectGroup = "connect-failure"
+)
+
+// world is a worker with Kafka's test plugins, exactly-once sources and, where Maven has it, a JDBC sink.
+type world struct {
+	cluster *testutil.Cluster
+	client  *connect.Client
+}
+
+func newWorld(t *testing.T, jars []string) *world {
+	t.Helper()
+	opts := testutil.Options{
+		Workers: 1, TestPlugins: true, WorkerHeap: "384M",
+		WorkerProperties: map[string]string{"group.id": connectGroup, "exactly.once.source.support": "enabled", "connector.client.config.override.policy": "All"},
+	}
+	if len(jars) > 0 {
+		opts.Plugins = []testutil.Plugin{{Name: "jdbc", Files: jars}}
+	}
+	c := testutil.NewCluster(t, opts)
+	client, err := connect.NewClient(c.URLs()[0])
+	require.NoError(t, err)
+	return &world{cluster: c, client: client}
+}
+
+// create puts a connector; a worker that has just started answers 409 for a moment, which the client sits out.
+func (w *world) create(t *testing.T, name string, config connect.Config) {
+	t.Helper()
+	_, _, err := w.client.PutConfig(t.Context(), name, config)
+	require.NoError(t, err)
+}
+
+// eventually asks until it holds; the limit only ends a test that has failed.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	require.Eventually(t, holds, 3*time.Minute, 200*time.Millisecond, what)
+}
+
+// failed waits until the task is FAILED and diagnoses its trace from the live status.
+func (w *world) failed(t *testing.T, name string) failure.Diagnosis {
+	t.Helper()
+	var trace string
+	eventually(t, name+" FAILED", func() bool {
+		status, err := w.client.GetStatus(t.Context(), name)
+		if err != nil || len(status.Tasks) == 0 || status.Tasks[0].State != connect.StateFailed {
+			return false
+		}
+		trace = status.Tasks[0].Trace
+		return trace != ""
+	})
+	d := failure.Diagnose(trace)
+	t.Logf("%s: %s, %s, by %s\n%s\n%s", name, d.Class, d.Restart, d.Pattern, d.Summary, trace)
+	return d
+}
+
+func (w *world) restart(t *testing.T, name string) {
+	t.Helper()
+	_, err := w.client.Restart(t.Context(), name, connect.RestartOptions{IncludeTasks: true, OnlyFailed: true})
+	require.NoError(t, err)
+}
+
+func (w *world) running(t *testing.T, name string) {
+	t.Helper()
+	eventually(t, name+" RUNNING", func() bool {
+		status, err := w.client.GetStatus(t.Context(), name)
+		return err == nil && len(status.Tasks) > 0 && status.Tasks[0].State == connect.StateRunning
+	})
+}
+
+func sinkConfig(class, topic string, more ...string) connect.Config {
+	config := connect.Config{"connector.class": class, "tasks.max": "1", "topics": topic}
+	for i := 0; i+1 < len(more); i += 2 {
+		config[more[i]] = more[i+1]
+	}
+	return config
+}
+
+const (
+	fileSink = "org.apache.kafka.connect.file.FileStreamSinkConnector"
+	fileSrc  = "org.apache.kafka.connect.file.FileStreamSourceConnector"
+	mockSink = "org.apache.kafka.connect.tools.MockSinkConnector"
+)
+
+// TestRealFailuresAreDiagnosed provokes failures on a real worker and reads its live status.
+func TestRealFailuresAreDiagnosed(t *testing.T) {
+	testutil.Integration(t)
+	jars, noJars := jdbcPlugin(t)
+	w := newWorld(t, jars)
+	c := w.cluster
+	topic := func(t *testing.T, value []byte) string {
+		t.Helper()
+		name := c.TopicName(t, "orders")
+		testutil.CreateTopic(t, c.Brokers(), name, 1, nil)
+		testutil.Produce(t, c.Brokers(), &kgo.Record{Topic: name, Key: []byte("k"), Value: value})
+		return name
+	}
+
+	t.Run("a missing directory, which appears", func(t *testing.T) {
+		name := c.ConnectorName(t, "missing-directory")
+		dir := testutil.SharedDir + "/" + name
+		w.create(t, name, sinkConfig(fileSink, topic(t, []byte("one")), "file", dir+"/out.txt"))
+		d := w.failed(t, name)
+		assert.Equal(t, failure.ClassConfiguration, d.Class)
+		assert.Equal(t, failure.AdviceAfterRecovery, d.Restart)
+		assert.Contains(t, d.Summary, dir)
+		require.NoError(t, c.Worker(0).Mkdir(t.Context(), dir))
+		w.restart(t, name)
+		w.running(t, name)
+	})
+	t.Run("a value that is not JSON", func(t *testing.T) {
+		name := c.ConnectorName(t, "bad-json")
+		w.create(t, name, sinkConfig(fileSink, topic(t, []byte("{not json")), "file", "/tmp/x", "value.converter", "org.apache.kafka.connect.json.JsonConverter"))
+		d := w.failed(t, name)
+		assert.Equal(t, failure.ClassSerialization, d.Class)
+		assert.Equal(t, failure.AdviceAfterChange, d.Restart)
+		assert.NotContains(t, d.Summary+d.Root.Message, "not json")
+	})
+	t.Run("an integer of three bytes", func(t *testing.T) {
+		name := c.ConnectorName(t, "short-integer")
+		w.create(t, name, sinkConfig(fileSink, topic(t, []byte{1, 2, 3}), "file", "/tmp/x", "value.converter", "org.apache.kafka.connect.converters.IntegerConverter"))
+		d := w.failed(t, name)
+		assert.Equal(t, failure.ClassSerialization, d.Class)
+		assert.Equal(t, failure.AdviceAfterChange, d.Restart)
+	})
+	t.Run("a mock that says nothing", func(t *testing.T) {
+		name := c.ConnectorName(t, "mock")
+		w.create(t, name, sinkConfig(mockSink, topic(t, []byte("one")), "mock_mode", "task-failure", "delay_ms", "0"))
+		d := w.failed(t, name)
+		assert.Equal(t, failure.ClassUnknown, d.Class)
+		assert.Equal(t, failure.AdviceUnknown, d.Restart)
+	})
+	t.Run("three replicas on one broker", func(t *testing.T) {
+		name := c.ConnectorName(t, "replicas")
+		w.create(t, name, sinkConfig(fileSink, topic(t, []byte("one")), "file", "/tmp/x", "errors.tolerance", "all",
+			"errors.deadletterqueue.topic.name", c.TopicName(t, "dlq"), "errors.deadletterqueue.topic.replication.factor", "3"))
+		d := w.failed(t, name)
+		assert.Equal(t, failure.ClassResource, d.Class)
+		assert.Equal(t, failure.AdviceAfterChange, d.Restart)
+		assert.Contains(t, strings.Join(d.Remedies, " "), "errors.deadletterqueue.topic.replication.factor")
+	})
+	t.Run("a class no worker has", func(t *testing.T) {
+		_, _, err := w.client.PutConfig(t.Context(), c.ConnectorName(t, "no-class"), sinkConfig("com.acme.NoSuchConnector", "x"))
+		var answer *connect.Error
+		require.ErrorAs(t, err, &answer)
+		d := failure.Diagnose(answer.Message)
+		assert.Equal(t, failure.ClassConfiguration, d.Class, answer.Message)
+		assert.Equal(t, failure.AdviceAfterChange, d.Restart)
+		assert.Contains(t, d.Summary, "com.acme.NoSuchConnector")
+	})
+	t.Run("a transactional id that another producer took over", func(t *testing.T) {
+		name := c.ConnectorName(t, "fenced")
+		out := c.TopicName(t, "lines")
+		testutil.CreateTopic(t, c.Brokers(), out, 1, nil)
+		file := testutil.SharedDir + "/" + name + ".txt"
+		require.NoError(t, c.Worker(0).WriteFile(t.Context(), file, []byte("one\n")))
+		w.create(t, name, connect.Config{"connector.class": fileSrc, "tasks.max": "1", "topic": out, "file": file})
+		testutil.WaitForRecords(t, c.Brokers(), out, 1, 2*time.Minute)
+		fence(t, c, connectGroup+"-"+name+"-0")
+		_, err := c.Worker(0).Exec(t.Context(), "sh", "-c", "echo two >> "+file)
+		require.NoError(t, err)
+		d := w.failed(t, name)
+		assert.Equal(t, failure.ClassRebalance, d.Class)
+		assert.Equal(t, failure.AdviceRestart, d.Restart)
+		w.restart(t, name)
+		w.running(t, name)
+		testutil.WaitForRecords(t, c.Brokers(), out, 2, 2*time.Minute)
+	})
+	t.Run("a database that cannot be reached", func(t *testing.T) {
+		if noJars != nil {
+			t.Skip("no JDBC sink: ", noJars)
+		}
+		gateway, err := c.Gateway(t.Context())
+		require.NoError(t, err)
+		name := c.ConnectorName(t, "unreachable")
+		host := net.JoinHostPort(gateway.String(), "1")
+		w.create(t, name, jdbcConfig(topic(t, nil), host, "app"))
+		d := w.failed(t, name)
+		assert.Equal(t, failure.ClassConnection, d.Class)
+		assert.Equal(t, failure.AdviceAfterRecovery, d.Restart)
+		assert.Contains(t, d.Summary, host)
+	})
+	t.Run("a session that an administrator ended", func(t *testing.T) {
+		if noJars != nil {
+			t.Skip("no JDBC sink: ", noJars)
+		}
+		gateway, err := c.Gateway(t.Context())
+		require.NoError(t, err)
+		pg := startPostgres(t, gateway.String())
+		name, in := c.ConnectorName(t, "ended"), c.TopicName(t, "people")
+		testutil.CreateTopic(t, c.Brokers(), in, 1, nil)
+		pg.sql(t, "CREATE TABLE people (id int PRIMARY KEY, name text)")
+		record := func(id int) *kgo.Record {
+			return &kgo.Record{
+				Topic: in,
+				Key:   fmt.Appendf(nil, `{"schema":{"type":"struct","fields":[{"field":"id","type":"int32"}]},"payload":{"id":%d}}`, id),
+				Value: fmt.Appendf(nil, `{"schema":{"type":"struct","fields":[{"field":"id","type":"int32"},{"field":"name","type":"string"}]},"payload":{"id":%d,"name":"x"}}`, id),
+			}
+		}
+		testutil.Produce(t, c.Brokers(), record(1))
+		w.create(t, name, jdbcConfig(in, pg.address, "postgres"))
+		eventually(t, "the first row", func() bool { return pg.sql(t, "SELECT count(*) FROM people") == "1" })
+		pg.sql(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'PostgreSQL JDBC%'")
+		testutil.Produce(t, c.Brokers(), record(2))
+		d := w.failed(t, name)
+		assert.Equal(t, failure.ClassConnection, d.Class)
+		assert.Equal(t, failure.AdviceRestart, d.Restart)
+		w.restart(t, name)
+		w.running(t, name)
+		eventually(t, "the second row", func() bool { return pg.sql(t, "SELECT count(*) FROM people") == "2" })
+	})
+}
+
+// fence takes the transactional id of a task over, as a second instance of it would.
+func fence(t *testing.T, c *testutil.Cluster, transactionalID string) {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.Brokers()...), kgo.TransactionalID(transactionalID))
+	require.NoError(t, err)
+	defer client.Close()
+	_, _, err = client.ProducerID(t.Context())
+	require.NoError(t, err)
+}
+
+func jdbcConfig(topic, address, user string) connect.Config {
+	return sinkConfig("io.debezium.connector.jdbc.JdbcSinkConnector", topic,
+		"connection.url", "jdbc:postgresql://"+address+"/postgres", "connection.username", user, "connection.password", "x",
+		"insert.mode", "upsert", "primary.key.mode", "record_key", "schema.evolution", "none", "collection.name.format", "people", "flush.max.retries", "0",
+		"key.converter", "org.apache.kafka.connect.json.JsonConverter", "value.converter", "org.apache.kafka.connect.json.JsonConverter",
+		// The default pool keeps the cause out of the trace.
+		"connection.provider", "org.hibernate.engine.jdbc.connections.internal.DriverManagerConnectionProviderImpl")
+}
+
+// jdbcPlugin fetches the jars of the JDBC sink through Maven, once per machine. The error says why there are none.
+func jdbcPlugin(t *testing.T) ([]string, error) {
+	t.Helper()
+	cache, err := os.UserCacheDir()
+	require.NoError(t, err)
+	dir := filepath.Join(cache, "reconnect-test", "debezium-connector-jdbc-3.2.0.Final")
+	if jars, err := filepath.Glob(filepath.Join(dir, "*.jar")); err == nil && len(jars) > 0 {
+		return jars, nil
+	}
+	mvn, err := exec.LookPath("mvn")
+	if err != nil {
+		return nil, err
+	}
+	temp := t.TempDir()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, mvn, "-q", "-B", "-ntp", "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy", "-Dartifact="+jdbcSink, "-DoutputDirectory="+temp).CombinedOutput()
+	if err != nil {
+		return nil, fmt.Errorf("maven: %w\n%s", err, out)
+	}
+	archives, err := filepath.Glob(filepath.Join(temp, "*.tar.gz"))
+	require.NoError(t, err)
+	require.Len(t, archives, 1)
+	fresh := filepath.Join(temp, "jars")
+	require.NoError(t, unpack(archives[0], fresh))
+	require.NoError(t, os.MkdirAll(filepath.Dir(dir), 0o750))
+	if err := os.Rename(fresh, dir); err != nil && !errors.Is(err, os.ErrExist) {
+		dir = fresh // another file system: use them where they are
+	}
+	return filepath.Glob(filepath.Join(dir, "*.jar"))
+}
+
+// unpack writes the jars of a plugin archive, without its folders.
+func unpack(archive, dir string) error {
+	f, err := os.Open(archive)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	gz, err := gzip.NewReader(f)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return err
+	}
+	files := tar.NewReader(gz)
+	for {
+		head, err := files.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		name := filepath.Base(head.Name)
+		if head.Typeflag != tar.TypeReg || filepath.Ext(name) != ".jar" {
+			continue
+		}
+		raw, err := io.ReadAll(io.LimitReader(files, 1<<28))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), raw, 0o600); err != nil {
+			return err
+		}
+	}
+}
+
+// postgres is a server of this machine that containers reach.
+type postgres struct {
+	bin, dir, address string
+	port              int
+	as                *syscall.SysProcAttr
+}
+
+// startPostgres runs a new PostgreSQL server on the address, or skips the test where none is installed.
+func startPostgres(t *testing.T, address string) *postgres {
+	t.Helper()
+	bins, err := filepath.Glob("/usr/lib/postgresql/*/bin")
+	require.NoError(t, err)
+	if len(bins) == 0 {
+		t.Skip("no PostgreSQL server is installed (Debian: postgresql)")
+	}
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	port := listener.Addr().(*net.TCPAddr).Port
+	require.NoError(t, listener.Close())
+	dir, err := os.MkdirTemp("", "failure-pg") //nolint:usetesting // the server runs as another user, whom t.TempDir keeps out
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	p := &postgres{bin: bins[len(bins)-1], dir: dir, port: port, address: net.JoinHostPort(address, strconv.Itoa(port))}
+	if os.Geteuid() == 0 { // PostgreSQL refuses to run as root
+		owner, err := user.Lookup("postgres")
+		if err != nil {
+			t.Skip("root cannot run PostgreSQL and there is no user postgres")
+		}
+		uid, err := strconv.Atoi(owner.Uid)
+		require.NoError(t, err)
+		gid, err := strconv.Atoi(owner.Gid)
+		require.NoError(t, err)
+		require.NoError(t, os.Chown(dir, uid, gid))
+		p.as = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+	}
+	p.run(t, "initdb", "-D", dir+"/data", "-A", "trust", "-U", "postgres", "--no-sync")
+	hba, err := os.OpenFile(dir+"/data/pg_hba.conf", os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = hba.WriteString("host all all all trust\n")
+	require.NoError(t, errors.Join(err, hba.Close()))
+	p.run(t, "pg_ctl", "-D", dir+"/data", "-w", "-l", dir+"/log", "-o", fmt.Sprintf("-p %d -h %s -k %s -c fsync=off", port, address, dir), "start")
+	t.Cleanup(func() {
+		cmd := exec.Command(filepath.Join(p.bin, "pg_ctl"), "-D", dir+"/data", "-m", "immediate", "-w", "stop")
+		cmd.SysProcAttr, cmd.Dir = p.as, dir
+		_ = cmd.Run()
+	})
+	return p
+}
+
+func (p *postgres) run(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), filepath.Join(p.bin, name), args...)
+	cmd.SysProcAttr, cmd.Dir = p.as, p.dir
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	require.NoError(t, cmd.Run(), "%s: %s", name, &out)
+	return strings.TrimSpace(out.String())
+}
+
+func (p *postgres) sql(t *testing.T, statement string) string {
+	t.Helper()
+	return p.run(t, "psql", "-h", p.dir, "-p", strconv.Itoa(p.port), "-U", "postgres", "-At", "-c", statement)
+}
