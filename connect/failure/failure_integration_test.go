@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -232,14 +233,30 @@ func TestRealFailuresAreDiagnosed(t *testing.T) {
 		testutil.Produce(t, c.Brokers(), record(1))
 		w.create(t, name, jdbcConfig(in, pg.address, "postgres"))
 		eventually(t, "the first row", func() bool { return pg.sql(t, "SELECT count(*) FROM people") == "1" })
+
+		// An idle session: the driver finds a broken pipe, as it would where the server is down.
 		pg.sql(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'PostgreSQL JDBC%'")
 		testutil.Produce(t, c.Brokers(), record(2))
 		d := w.failed(t, name)
 		assert.Equal(t, failure.ClassConnection, d.Class)
-		assert.Equal(t, failure.AdviceRestart, d.Restart)
+		assert.Equal(t, failure.AdviceAfterRecovery, d.Restart)
 		w.restart(t, name)
 		w.running(t, name)
 		eventually(t, "the second row", func() bool { return pg.sql(t, "SELECT count(*) FROM people") == "2" })
+
+		// A session at work, held up by a lock: the driver reads what the server says.
+		release := pg.lock(t, "people")
+		testutil.Produce(t, c.Brokers(), record(3))
+		eventually(t, "the session ended", func() bool {
+			return strings.HasPrefix(pg.sql(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'PostgreSQL JDBC%' AND wait_event_type = 'Lock'"), "t")
+		})
+		d = w.failed(t, name)
+		release()
+		assert.Equal(t, failure.ClassConnection, d.Class)
+		assert.Equal(t, failure.AdviceRestart, d.Restart)
+		w.restart(t, name)
+		w.running(t, name)
+		eventually(t, "the third row", func() bool { return pg.sql(t, "SELECT count(*) FROM people") == "3" })
 	})
 }
 
@@ -393,4 +410,22 @@ func (p *postgres) run(t *testing.T, name string, args ...string) string {
 func (p *postgres) sql(t *testing.T, statement string) string {
 	t.Helper()
 	return p.run(t, "psql", "-h", p.dir, "-p", strconv.Itoa(p.port), "-U", "postgres", "-At", "-c", statement)
+}
+
+// lock holds a lock on a table until the returned function is called.
+func (p *postgres) lock(t *testing.T, table string) (release func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	cmd := exec.CommandContext(ctx, filepath.Join(p.bin, "psql"), "-h", p.dir, "-p", strconv.Itoa(p.port), "-U", "postgres", "-c", "BEGIN; LOCK TABLE "+table+"; SELECT pg_sleep(300)")
+	cmd.SysProcAttr, cmd.Dir = p.as, p.dir
+	require.NoError(t, cmd.Start())
+	release = sync.OnceFunc(func() {
+		p.sql(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()")
+		cancel()
+		_ = cmd.Wait()
+	})
+	eventually(t, "the lock", func() bool {
+		return p.sql(t, "SELECT count(*) FROM pg_locks WHERE relation = '"+table+"'::regclass AND mode = 'AccessExclusiveLock' AND granted") == "1"
+	})
+	return release
 }

@@ -162,7 +162,7 @@ var connectRules = []rule{
 	},
 	{
 		Pattern: Pattern{
-			ID: "config-exception", Exceptions: []string{"org.apache.kafka.common.config.ConfigException", "org.apache.kafka.connect.runtime.rest.errors.BadRequestException"},
+			ID: "config-exception", Exceptions: []string{"org.apache.kafka.common.config.ConfigException", "org.apache.kafka.common.errors.InvalidConfigurationException", "org.apache.kafka.connect.runtime.rest.errors.BadRequestException"},
 			Messages: []string{"unknown configuration '", "no field insertion configured", "invalid * configuration", "query may not be combined with"},
 			Class:    ClassConfiguration, Advice: AdviceAfterChange,
 			Summary: "A setting is missing or wrong[: {setting}].", Remedies: fixSetting,

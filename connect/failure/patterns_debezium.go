@@ -83,6 +83,12 @@ var debeziumRules = []rule{
 	},
 	{
 		Pattern: Pattern{
+			ID: "stream-position-lost", Messages: []string{"trimmeddataaccess", "attempted access to trimmed data", "expirediterator", "iterator expired", "gtidset mismatch", "purged binary log", "start_timestamp is too far in the past", "too far in the past", "offset is out of range of"}, Class: ClassSourceState, Advice: AdviceAfterChange,
+			Summary: "The position to go on from is no longer kept by the source.", Remedies: fixPosition, Source: "DynamoDB Streams, Kinesis, Vitess, Spanner change streams",
+		}, weight: weightExact,
+	},
+	{
+		Pattern: Pattern{
 			ID: "debezium-wrong-database", Messages: []string{"no valid tables", "no table filters", "connector only works with", "unable to parse table", "please use a distinct replication slot name", "no table has been", "error while parsing ddl", "no snapshotter", "snapshot.mode"}, Class: ClassConfiguration, Advice: AdviceAfterChange,
 			Summary: "A Debezium setting does not fit the source.", Remedies: fixSetting, Source: "Debezium",
 		}, weight: weightName,

@@ -57,7 +57,7 @@ var generalRules = []rule{
 		Pattern: Pattern{
 			ID: "general-constraint", Messages: []string{
 				"duplicate key", "already exists", "unique constraint", "unique index", "constraint violation", "constraint failed", "integrity constraint", "violates constraint", "primary key", "foreign key", "cannot be null", "must not be null", "not null constraint", "null constraint", "value too long", "is too long", "string too long", "value out of range", "out of range", "does not match the target", "rejected by", "no such column", "column does not",
-				"table does not exist", "unknown column", "constraintvalidationfailed", "wrongtype", "duplicate record", "required field missing", "required_field_missing", "string_too_long", "invalid_field", "validation failed", "failed validation", "validation error", "undefined column", "unknown identifier", "unconfigured table", "invalidtypes", "schema mismatch", "incompatible schema",
+				"table does not exist", "unknown column", "constraintvalidationfailed", "wrongtype", "duplicate record", "duplicate unique", "duplicate row", "duplicate primary key", "required field missing", "required_field_missing", "string_too_long", "invalid_field", "validation failed", "failed validation", "validation error", "undefined column", "unknown identifier", "unconfigured table", "invalidtypes", "schema mismatch", "incompatible schema",
 			}, Class: ClassDataConstraint, Advice: AdviceAfterChange, Summary: "The target refuses a record[ for {table}][, field {field}].", Remedies: fixTable, Source: "common wording",
 		}, weight: weightText,
 	},

@@ -241,7 +241,7 @@ var kafkaRules = []rule{
 		Pattern: Pattern{
 			ID: "kafka-topic-invalid",
 			Exceptions: []string{
-				"org.apache.kafka.common.errors.InvalidTopicException", "org.apache.kafka.common.errors.UnknownTopicOrPartitionException", "org.apache.kafka.common.errors.UnknownTopicIdException", "org.apache.kafka.common.errors.InvalidConfigurationException", "org.apache.kafka.common.errors.UnsupportedVersionException",
+				"org.apache.kafka.common.errors.InvalidTopicException", "org.apache.kafka.common.errors.UnknownTopicOrPartitionException", "org.apache.kafka.common.errors.UnknownTopicIdException", "org.apache.kafka.common.errors.UnsupportedVersionException",
 				"org.apache.kafka.common.errors.InvalidRequiredAcksException", "org.apache.kafka.common.errors.InvalidPartitionsException", "org.apache.kafka.common.errors.UnsupportedForMessageFormatException", "org.apache.kafka.common.errors.UnsupportedCompressionTypeException", "org.apache.kafka.common.errors.InvalidGroupIdException",
 				"org.apache.kafka.common.errors.InvalidSessionTimeoutException", "org.apache.kafka.common.errors.InconsistentGroupProtocolException", "org.apache.kafka.common.errors.InvalidTxnTimeoutException", "org.apache.kafka.connect.errors.NotFoundException", "org.apache.kafka.common.errors.InvalidReplicaAssignmentException",
 			},

@@ -36,6 +36,12 @@ var messagingRules = []rule{
 	},
 	{
 		Pattern: Pattern{
+			ID: "camel-endpoint", Exceptions: []string{"org.apache.camel.ResolveEndpointFailedException", "org.apache.camel.FailedToCreateRouteException", "org.apache.camel.NoSuchEndpointException", "org.apache.camel.PropertyBindingException", "org.apache.camel.NoSuchBeanException", "org.apache.camel.NoFactoryAvailableException"}, Messages: []string{"failed to resolve endpoint", "couldn't be set on the endpoint", "no component found with scheme"}, Class: ClassConfiguration, Advice: AdviceAfterChange,
+			Summary: "Camel cannot build the endpoint from the connector's settings.", Remedies: fixSetting, Source: "Apache Camel: ResolveEndpointFailedException",
+		}, weight: weightText, either: true,
+	},
+	{
+		Pattern: Pattern{
 			ID: "jms-security", Exceptions: []string{"javax.jms.JMSSecurityException", "jakarta.jms.JMSSecurityException", "com.ibm.msg.client.jms.DetailedJMSSecurityException"}, Class: ClassAuthentication, Advice: AdviceAfterChange,
 			Summary: "The broker refused the user.", Remedies: []string{"Check user and password of the connector, and its rights on the destination."}, Source: "JMS: JMSSecurityException",
 		}, weight: weightPlatform,
