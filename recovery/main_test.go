@@ -1,0 +1,9 @@
+package recovery_test
+
+import (
+	"testing"
+
+	"github.com/go-reconnect/reconnect/internal/testutil"
+)
+
+func TestMain(m *testing.M) { testutil.Main(m) }
