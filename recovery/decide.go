@@ -254,7 +254,13 @@ func (d *Decision) running(p *Policy, o *Observation, now time.Time) {
 	if s.HealthySince.IsZero() {
 		s.HealthySince = now
 	}
+	if !now.Before(s.HealthySince.Add(p.Window)) {
+		s.Exhausts, s.Probes = 0, 0
+	}
 	stable := s.HealthySince.Add(p.StableFor)
+	if s.Latch == LatchExhausted {
+		stable = s.HealthySince.Add(p.trust(s))
+	}
 	if now.Before(stable) && (a.Pending() || s.Latch != LatchNone || s.Down || s.Step > 0) {
 		d.Next = stable
 		s.phase(PhaseVerifying, ReasonSettling, now)
@@ -306,8 +312,14 @@ func (d *Decision) zeroTasks(p *Policy, now time.Time) {
 	s.phase(PhaseHealthy, ReasonZeroTasks, now)
 }
 
+// trust is how long an exhausted connector must run before it counts as well: longer each time that this turned out wrong, so that one that dies
+// slowly does not go back and forth.
+func (p *Policy) trust(s *State) time.Duration {
+	return min(p.StableFor<<min(s.Exhausts, 6), max(p.Window, p.StableFor))
+}
+
 func (s *State) unlatch() {
-	s.Latch, s.LatchedAt, s.LatchReason, s.Probes, s.Next = LatchNone, time.Time{}, ReasonNone, 0, time.Time{}
+	s.Latch, s.LatchedAt, s.LatchReason, s.Next = LatchNone, time.Time{}, ReasonNone, time.Time{}
 }
 
 // failed is for a connector with something FAILED that nobody paused.
@@ -460,7 +472,7 @@ func (d *Decision) answered(p *Policy, o *Observation, lead *Failed, now time.Ti
 	s.Bad, s.BadSince = p.FailureThreshold, now
 	s.Next = time.Time{}
 	if s.Latch == LatchExhausted && probe {
-		s.Next = now.Add(p.probeDelay(o.Connector, s.Attempts, s.Probes))
+		s.Next = now.Add(p.probeDelay(o.Connector, s))
 	} else if s.Latch == LatchNone {
 		s.Next = s.after(p, o.Connector, sent, now)
 	}
@@ -532,8 +544,9 @@ func (d *Decision) restart(p *Policy, o *Observation, lead *Failed, now time.Tim
 		}
 		if p.left(s, now) == 0 && s.Grace == 0 {
 			d.latch(LatchExhausted, ReasonBudget, SignalExhausted, now)
+			s.Exhausts++
 			if probes(p, lead.Class) {
-				s.Next = now.Add(p.probeDelay(o.Connector, s.Attempts, 0))
+				s.Next = now.Add(p.probeDelay(o.Connector, s))
 			}
 			return
 		}
@@ -572,7 +585,7 @@ func (d *Decision) restart(p *Policy, o *Observation, lead *Failed, now time.Tim
 
 func (d *Decision) latch(l Latch, r Reason, sig Signal, now time.Time) {
 	s := &d.State
-	s.Latch, s.LatchedAt, s.LatchReason, s.Probes, s.Next = l, now, r, 0, time.Time{}
+	s.Latch, s.LatchedAt, s.LatchReason, s.Next = l, now, r, time.Time{}
 	d.Signals |= sig
 }
 
@@ -597,7 +610,7 @@ func (d *Decision) probe(p *Policy, o *Observation, lead *Failed, now time.Time)
 		return false
 	}
 	if s.Next.IsZero() {
-		s.Next = now.Add(p.probeDelay(o.Connector, s.Attempts, s.Probes))
+		s.Next = now.Add(p.probeDelay(o.Connector, s))
 	}
 	return true
 }

@@ -52,6 +52,8 @@ type desk struct {
 	last     recovery.Decision
 	restarts []time.Duration
 	probes   int
+	sent     int
+	sentAt   time.Duration
 	signals  map[recovery.Signal]int
 	outcomes map[recovery.Outcome]int
 }
@@ -82,6 +84,7 @@ func (d *desk) see(o recovery.Observation) recovery.Decision {
 		d.outcomes[dec.Outcome]++
 	}
 	if dec.Action == recovery.ActionRestart {
+		d.sent, d.sentAt = d.sent+1, d.now.Sub(epoch)
 		if dec.Probe {
 			d.probes++
 		} else {
@@ -152,7 +155,7 @@ func TestDecideWaitsForRestartDelayAndThreshold(t *testing.T) {
 // flapper fails ran after each start and is told of its restarts by the desk.
 func flapper(d *desk, ran time.Duration) func(time.Duration) recovery.Observation {
 	return func(at time.Duration) recovery.Observation {
-		if n := len(d.restarts); n > 0 && at-d.lastRestart() < ran {
+		if d.sent > 0 && at-d.sentAt < ran {
 			return d.running()
 		}
 		return d.failed()
@@ -182,6 +185,15 @@ func TestASlowFlapperKeepsBeingRestartedAndIsReported(t *testing.T) {
 	assert.Greater(t, len(d.restarts), 30)
 	assert.Equal(t, 1, d.signals[recovery.SignalFlapping])
 	assert.Zero(t, d.signals[recovery.SignalExhausted])
+}
+
+func TestAFlapperThatProbesFindAliveIsToldOfAFewTimes(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, recovery.Policy{})
+	d.play(5*24*time.Hour, flapper(d, 30*time.Minute))
+	assert.LessOrEqual(t, d.signals[recovery.SignalExhausted], 3)
+	assert.Len(t, d.restarts, 7)
+	assert.LessOrEqual(t, d.probes, 24)
 }
 
 func TestAStartThatTakesFourMinutesGetsOneRestart(t *testing.T) {
@@ -385,8 +397,8 @@ func TestExhaustedEnds(t *testing.T) {
 	t.Run("by health without us", func(t *testing.T) {
 		t.Parallel()
 		d := exhausted(t, recovery.Policy{ProbeEvery: -1})
-		d.play(9*time.Minute, func(time.Duration) recovery.Observation { return d.running() })
-		assert.Equal(t, recovery.PhaseExhausted, d.state.Phase, "not before StableFor")
+		d.play(19*time.Minute, func(time.Duration) recovery.Observation { return d.running() })
+		assert.Equal(t, recovery.PhaseExhausted, d.state.Phase, "not before twice StableFor")
 		d.play(2*time.Minute, func(time.Duration) recovery.Observation { return d.running() })
 		assert.Equal(t, recovery.PhaseHealthy, d.state.Phase)
 		assert.Equal(t, 1, d.signals[recovery.SignalRecovered])
@@ -430,7 +442,7 @@ func TestExhaustedEnds(t *testing.T) {
 		})
 		assert.Len(t, d.restarts, 7)
 		assert.NotZero(t, d.probes)
-		assert.LessOrEqual(t, d.probes, 20)
+		assert.LessOrEqual(t, d.probes, 36)
 		assert.Equal(t, recovery.PhaseHealthy, d.state.Phase)
 		assert.Equal(t, 1, d.outcomes[recovery.OutcomeRecovered])
 		assert.Equal(t, 1, d.signals[recovery.SignalExhausted])

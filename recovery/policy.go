@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/go-reconnect/reconnect/connect/failure"
 )
 
 // Unlimited as Policy.MaxRestarts takes the budget away; the backoff and the storm guard still apply.
@@ -61,7 +63,8 @@ type Policy struct {
 	// ProbeEvery is the time between an exhausted budget and the first probe, a single restart outside the budget that lets a long outage end
 	// without a person. Only connection, timeout, resource and unknown failures are probed. A negative value means no probes. Defaults to 1 h.
 	ProbeEvery time.Duration
-	// ProbeMax caps the time between probes, which doubles from ProbeEvery. Defaults to 6 h, or ProbeEvery where that is longer.
+	// ProbeMax caps the time between probes, which doubles from ProbeEvery. A cause that passes by itself (failure.AdviceRestart, AdviceAfterRecovery)
+	// is probed at least every 2 ProbeEvery. Defaults to 6 h, or ProbeEvery where that is longer.
 	ProbeMax time.Duration
 	// FlappingAfter is the number of restarts in 24 h that is reported as flapping although the budget holds; negative means never. Defaults to 10.
 	FlappingAfter int
@@ -186,18 +189,22 @@ func (p *Policy) delay(connector string, attempt, step int) time.Duration {
 	return time.Duration(d)
 }
 
-// probeDelay is the time before the probe that follows n earlier ones.
-func (p *Policy) probeDelay(connector string, attempt, n int) time.Duration {
+// probeDelay is the time before the next probe: twice ProbeEvery's length at most for a cause that passes by itself, up to ProbeMax for one that may never.
+func (p *Policy) probeDelay(connector string, s *State) time.Duration {
+	limit := float64(p.ProbeMax)
+	if s.Advice == failure.AdviceRestart || s.Advice == failure.AdviceAfterRecovery {
+		limit = min(limit, 2*float64(p.ProbeEvery))
+	}
 	d := float64(p.ProbeEvery)
-	for range n {
-		if d >= float64(p.ProbeMax) {
+	for range s.Probes - 1 { // the first two are ProbeEvery apart
+		if d >= limit {
 			break
 		}
 		d *= 2
 	}
-	d = min(d, float64(p.ProbeMax))
+	d = min(d, limit)
 	if p.Jitter > 0 {
-		d *= 1 - p.Jitter*unit(connector, attempt)/2
+		d *= 1 + p.Jitter*(unit(connector, s.Attempts)-0.5)
 	}
 	return time.Duration(d)
 }

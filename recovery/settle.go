@@ -35,7 +35,7 @@ func Settle(policy Policy, state State, decision Decision, answer Answer, now ti
 		}
 		s.Next = now.Add(p.delay(decision.Connector, a.ID, 0))
 		if answer == AnswerForbidden {
-			s.Latch, s.LatchedAt, s.LatchReason, s.Probes, s.Next = LatchHeld, now, ReasonForbidden, 0, time.Time{}
+			s.Latch, s.LatchedAt, s.LatchReason, s.Next = LatchHeld, now, ReasonForbidden, time.Time{}
 			s.latchedPhase(now)
 			return s
 		}
@@ -61,7 +61,7 @@ func Acknowledge(state State, now time.Time) State {
 	now = now.Round(0).UTC()
 	s.unlatch()
 	s.Restarts, s.Rearms = "", ""
-	s.Step, s.Same, s.Changed, s.Grace, s.Permit = 0, 0, 0, 0, 1
+	s.Step, s.Same, s.Changed, s.Grace, s.Permit, s.Exhausts, s.Probes = 0, 0, 0, 0, 1, 0, 0
 	s.Flapping, s.Stuck = false, false
 	s.ConfigHash = ""
 	switch s.Phase {

@@ -88,7 +88,8 @@ type State struct {
 	Latch       Latch     `json:"latch,omitempty"`
 	LatchedAt   time.Time `json:"latchedAt,omitzero"`
 	LatchReason Reason    `json:"latchReason,omitempty"`
-	Probes      int       `json:"probes,omitempty"` // since LatchedAt
+	Exhausts    int       `json:"exhausts,omitempty"` // times exhausted without a whole Window of health in between
+	Probes      int       `json:"probes,omitempty"`   // since the first of them
 	ProbesEver  int       `json:"probesEver,omitempty"`
 	Grace       int       `json:"grace,omitempty"`  // restarts that a re-arm allows beyond the window
 	Permit      int       `json:"permit,omitempty"` // restarts that a person or a changed config allows although a person was needed
