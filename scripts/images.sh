@@ -60,7 +60,6 @@ test_plugins() {
     warn "connect-test-plugins $v could not be fetched: tests that need it will skip"
 }
 
-mkdir -p "$CACHE"
 # Several of these at once would build the same image twice.
 exec 8>"${TMPDIR:-/tmp}/reconnect-images-$(id -u).lock"
 command -v flock >/dev/null && flock 8

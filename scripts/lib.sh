@@ -7,6 +7,7 @@ NEWEST_KAFKA=4.3.1
 # One patch release of each supported line. Not every patch release has all its artifacts on Maven Central, and the
 # stand-in images are built from those.
 CI_KAFKA="3.9.0 4.0.0 4.1.1 4.3.1"
+mkdir -p "$CACHE"
 export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 say() { echo "reconnect: $*"; }
@@ -34,7 +35,6 @@ apt_install() {
   setup_allowed && is_debian && [ "$(id -u)" = 0 ] || return 1
   say "installing $* from Debian ($why); RECONNECT_SETUP=0 turns this off"
   local log=$CACHE/apt.log
-  mkdir -p "$CACHE"
   if ! { retry 3 apt-get -q update && DEBIAN_FRONTEND=noninteractive retry 3 apt-get -q install -y --no-install-recommends "$@"; } </dev/null >"$log" 2>&1; then
     tail -n 5 "$log" >&2
     warn "apt-get could not install $* (whole log: $log)"

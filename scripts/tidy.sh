@@ -7,12 +7,20 @@ status=0
 while read -r dir; do
   cd "$ROOT/$dir"
   if [ "${1:-}" = --check ]; then
-    diff=$(retry 3 go mod tidy -e -diff 2>"$CACHE/tidy.log" || true)
+    # Without a difference only a failure to look is worth another try.
+    for try in 1 2 3; do
+      if diff=$(go mod tidy -e -diff 2>"$CACHE/tidy.log"); then continue 2; fi
+      [ -z "$diff" ] || break
+      sleep "$try"
+    done
     if [ -n "$diff" ]; then
       echo "$diff"
       warn "$dir/go.mod or go.sum is not tidy: run make tidy"
-      status=1
+    else
+      cat "$CACHE/tidy.log" >&2
+      warn "$dir: go mod tidy could not be run"
     fi
+    status=1
   else
     go mod tidy -e
   fi
