@@ -67,6 +67,9 @@ func (s *Server) getPluginConfig(rq *request) reply {
 	}
 	out := []keyInfo{}
 	for _, k := range keys {
+		if strings.Contains(k.name, ".converter") {
+			k.def = nil // only validation knows the worker's own
+		}
 		out = append(out, s.keyInfo(k))
 	}
 	return jsonReply(http.StatusOK, out)

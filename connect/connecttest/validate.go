@@ -154,6 +154,14 @@ func (s *Server) transformKeys(config *javaMap) []configKey {
 				}
 			}
 			out = append(out, k)
+			if s.version.atLeast(4, 1) {
+				version := common(prefix+"plugin.version", "STRING", nil, "HIGH", kind.group+alias, "LONG", strings.Replace(kind.display, " type ", " version ", 1)+alias, 1,
+					"Which versions of '"+alias+"' may be used.")
+				if found != nil {
+					version.def, version.recommended = text(found.version), []string{found.version}
+				}
+				out = append(out, version)
+			}
 			if found == nil {
 				continue
 			}
