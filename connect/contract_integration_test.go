@@ -2,6 +2,7 @@ package connect_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -45,10 +46,35 @@ func TestContract_Real(t *testing.T) {
 				}
 			})
 		})
+		t.Run("the keys of every plugin", func(t *testing.T) { everyPlugin(t, w, twin) })
 		t.Logf("static cases: %.1f s", time.Since(began).Seconds())
 		t.Run("one of two killed and started again", func(t *testing.T) { killAndStart(t, c, w) })
 		t.Logf("everything: %.1f s", time.Since(began).Seconds())
 	})
+}
+
+// everyPlugin compares the keys of all transformations, predicates and converters: what POST and validate check them by.
+func everyPlugin(t *testing.T, w, twin *world) {
+	t.Helper()
+	type plugin struct{ Class, Type string }
+	list := func(w *world) (out []plugin) {
+		a := w.must(t, 0, contractRequest{Method: http.MethodGet, Path: "/connector-plugins?connectorsOnly=false"})
+		require.NoError(t, json.Unmarshal(a.Body, &out))
+		return out
+	}
+	fakes := list(twin)
+	for _, p := range list(w) {
+		if p.Type == "sink" || p.Type == "source" {
+			continue
+		}
+		if !assert.Contains(t, fakes, p) {
+			continue
+		}
+		q := contractRequest{Method: http.MethodGet, Path: "/connector-plugins/" + p.Class + "/config"}
+		if d := differences("", comparable(twin.must(t, 0, q)), comparable(w.must(t, 0, q))); len(d) > 0 {
+			t.Error(p.Class + ":\n" + strings.Join(d, "\n"))
+		}
+	}
 }
 
 func realWorld(t *testing.T, c *testutil.Cluster) *world {

@@ -47,7 +47,7 @@ func (w *worker) look() *view {
 
 // readConnector is a GET that goes through the herder of the worker that was asked.
 func (s *Server) readConnector(rq *request, read func(v *view, name string, rec *configRecord) reply) reply {
-	return s.onHerder(rq.http.Context(), rq.worker, func() reply {
+	return s.onHerder(rq.worker, func() reply {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if r := s.gatedRead(); r != nil {
@@ -304,7 +304,7 @@ func (s *Server) putResume(rq *request) reply { return s.retarget(rq, targetStar
 
 // retarget is pause and resume: written by whichever worker is asked, never forwarded, not held up by a rebalance.
 func (s *Server) retarget(rq *request, target string) reply {
-	return s.onHerderWriting(rq.http.Context(), rq.worker, "target state", func() reply {
+	return s.onHerderWriting(rq.worker, "target state", func() reply {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		name := rq.params[0]

@@ -62,7 +62,7 @@ func (s *Server) topicExists(topic string) bool { return s.kafkaTopics[topic] }
 
 // getOffsets is answered by any worker and not held up by a rebalance.
 func (s *Server) getOffsets(rq *request) reply {
-	return s.onHerder(rq.http.Context(), rq.worker, func() reply {
+	return s.onHerder(rq.worker, func() reply {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		name := rq.params[0]

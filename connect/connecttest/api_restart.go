@@ -1,7 +1,6 @@
 package connecttest
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -16,8 +15,8 @@ func (s *Server) restartConnector(rq *request) reply {
 	tasks, onlyFailed := rq.flag("includeTasks"), rq.flag("onlyFailed")
 	if (tasks || onlyFailed) && s.version.atLeast(3, 0) {
 		what := fmt.Sprintf("restart request for {connectorName='%s', onlyFailed=%t, includeTasks=%t}", rq.params[0], onlyFailed, tasks)
-		herder := func(ctx context.Context, w *worker, op func() reply) reply {
-			return s.onHerderWriting(ctx, w, what, op)
+		herder := func(w *worker, op func() reply) reply {
+			return s.onHerderWriting(w, what, op)
 		}
 		return s.onLeaderBy(rq, rq.params[0], herder, func(_ *worker, name string) reply {
 			return s.restartPlanned(name, tasks, onlyFailed)
@@ -50,9 +49,9 @@ func (s *Server) onOwner(rq *request, index int, op func(*connector, *instance) 
 		}
 		var r reply
 		if hop == 0 {
-			r = s.onHerder(rq.http.Context(), at, func() reply { return visit(at, name) })
+			r = s.onHerder(at, func() reply { return visit(at, name) })
 		} else {
-			r = s.forward(rq, at, name, visit)
+			r = s.forward(at, name, visit)
 		}
 		if next == nil {
 			return r

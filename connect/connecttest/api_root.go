@@ -39,7 +39,7 @@ func (s *Server) getHealth(rq *request) reply {
 	healthy := func() reply {
 		return jsonReply(http.StatusOK, workerStatus{"healthy", "Worker has completed startup and is ready to handle requests."})
 	}
-	return s.onHerderFor(rq.http.Context(), rq.worker, healthTimeout, healthy, func() reply {
+	return s.onHerderFor(rq.worker, healthTimeout, healthy, func() reply {
 		return jsonReply(http.StatusInternalServerError, workerStatus{
 			"unhealthy",
 			"Worker was unable to handle this request and may be unable to handle other requests." + s.stageOf(rq.worker),

@@ -58,9 +58,12 @@ func (s *Server) serve(wk *worker, out http.ResponseWriter, r *http.Request) {
 	if frozen != nil {
 		select {
 		case <-frozen:
-		case <-r.Context().Done():
-			panic(http.ErrAbortHandler)
-		case <-wk.ctx.Done():
+		case <-s.closed:
+		}
+		s.mu.Lock()
+		alive = wk.alive && !s.done
+		s.mu.Unlock()
+		if !alive {
 			panic(http.ErrAbortHandler)
 		}
 	}

@@ -57,6 +57,7 @@ func helperPlugins(v apiVersion) []*plugin {
 		kind,
 		{name: "schemas.enable", kind: "BOOLEAN", def: text("true"), importance: "HIGH", doc: "Whether data carry their schema.", group: "Schemas", width: "MEDIUM", display: "Enable Schemas"},
 		{name: "schemas.cache.size", kind: "INT", def: text("1000"), importance: "HIGH", doc: "How many schemas are kept.", group: "Schemas", width: "MEDIUM", display: "Schema Cache Size", order: 1},
+		{name: "schema.content", kind: "STRING", importance: "HIGH", doc: "A schema that data without one are read with.", group: "Schemas", width: "MEDIUM", display: "Schema Content", order: 2, since: release{4, 2}},
 		{name: "decimal.format", kind: "STRING", def: text("BASE64"), importance: "LOW", doc: "How decimals are written: BASE64 or NUMERIC.", group: "Serialization", width: "MEDIUM", display: "Decimal Format"},
 		{name: "replace.null.with.default", kind: "BOOLEAN", def: text("true"), importance: "LOW", doc: "Whether a null takes the field's default.", group: "Serialization", width: "MEDIUM", display: "Replace null with default", order: 1, since: release{3, 5}},
 	}

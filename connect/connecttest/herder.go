@@ -1,7 +1,6 @@
 package connecttest
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -86,10 +85,11 @@ func (s *Server) StallHerder(i int, d time.Duration, stage string) {
 	}
 }
 
-// onHerder queues op on a worker's herder thread and waits for it. When the wait is over before op is, op stays queued.
+// onHerder queues op on a worker's herder thread and waits for it. When the wait is over before op is, op stays queued, and
+// whether the client is still there nobody asks.
 // op is called without s.mu.
-func (s *Server) onHerder(ctx context.Context, w *worker, op func() reply) reply {
-	return s.onHerderFor(ctx, w, s.cfg.RequestTimeout, op, func() reply {
+func (s *Server) onHerder(w *worker, op func() reply) reply {
+	return s.onHerderFor(w, s.cfg.RequestTimeout, op, func() reply {
 		stage := s.stageOf(w)
 		if stage != "" {
 			stage = "." + stage
@@ -98,7 +98,7 @@ func (s *Server) onHerder(ctx context.Context, w *worker, op func() reply) reply
 	})
 }
 
-func (s *Server) onHerderFor(ctx context.Context, w *worker, wait time.Duration, op, late func() reply) reply {
+func (s *Server) onHerderFor(w *worker, wait time.Duration, op, late func() reply) reply {
 	s.mu.Lock()
 	herder, life, alive := w.herder, w.ctx, w.alive
 	s.mu.Unlock()
@@ -123,7 +123,6 @@ func (s *Server) onHerderFor(ctx context.Context, w *worker, wait time.Duration,
 	case <-timer.C:
 		return late()
 	case <-life.Done():
-	case <-ctx.Done():
 	}
 	return reply{aborted: true}
 }
@@ -163,14 +162,14 @@ func (s *Server) gatedRead() *reply {
 const writeTimeout = 30 * time.Second
 
 // onHerderWriting is onHerder for what writes a record: while Kafka is away, that fails first.
-func (s *Server) onHerderWriting(ctx context.Context, w *worker, what string, op func() reply) reply {
+func (s *Server) onHerderWriting(w *worker, what string, op func() reply) reply {
 	s.mu.Lock()
 	down := time.Now().Before(s.brokerDown)
 	s.mu.Unlock()
 	if !down {
-		return s.onHerder(ctx, w, op)
+		return s.onHerder(w, op)
 	}
-	return s.onHerderFor(ctx, w, writeTimeout, op, func() reply {
+	return s.onHerderFor(w, writeTimeout, op, func() reply {
 		return refuse(http.StatusInternalServerError, "Error writing "+what+" to Kafka")
 	})
 }
@@ -180,38 +179,32 @@ func (s *Server) onLeader(rq *request, name string, op func(w *worker, name stri
 	return s.onLeaderBy(rq, name, s.onHerder, op)
 }
 
-type queue func(ctx context.Context, w *worker, op func() reply) reply
+type queue func(w *worker, op func() reply) reply
 
 func (s *Server) onLeaderBy(rq *request, name string, herder queue, op func(w *worker, name string) reply) reply {
-	r := herder(rq.http.Context(), rq.worker, func() reply {
+	var elsewhere *worker
+	r := herder(rq.worker, func() reply {
 		s.mu.Lock()
-		defer s.mu.Unlock()
-		leader := s.leader()
+		leader, lost := s.leader(), time.Now().Before(s.gate.leaderless)
+		s.mu.Unlock()
 		switch {
-		case leader == nil, time.Now().Before(s.gate.leaderless):
+		case leader == nil || lost:
 			return refuse(http.StatusConflict, textNoLeader)
 		case leader == rq.worker:
-			return reply{}
+			return op(rq.worker, name)
 		default:
-			return reply{status: -1, body: leader}
+			elsewhere = leader
+			return reply{}
 		}
 	})
-	switch r.status {
-	case 0:
-		if r.aborted {
-			return r
-		}
-		return herder(rq.http.Context(), rq.worker, func() reply { return op(rq.worker, name) })
-	case -1:
-		leader, _ := r.body.(*worker)
-		return s.forward(rq, leader, name, op)
-	default:
+	if r.status != 0 || r.aborted {
 		return r
 	}
+	return s.forward(elsewhere, name, op)
 }
 
 // forward sends a request on to the worker that can serve it, as the receiving worker's own REST client does.
-func (s *Server) forward(rq *request, to *worker, name string, op func(w *worker, name string) reply) reply {
+func (s *Server) forward(to *worker, name string, op func(w *worker, name string) reply) reply {
 	s.mu.Lock()
 	alive, conflict, frozen := to.alive, time.Now().Before(s.gate.conflictUntil), to.frozen
 	s.mu.Unlock()
@@ -222,18 +215,14 @@ func (s *Server) forward(rq *request, to *worker, name string, op func(w *worker
 		return refuse(http.StatusInternalServerError, "IO Error trying to forward REST request: java.net.UnknownHostException: "+hostOf(to))
 	}
 	if frozen != nil {
-		select {
-		case <-frozen:
-		case <-rq.http.Context().Done():
-			return reply{aborted: true}
-		}
+		<-frozen // the call hangs until the process goes on
 	}
 	name, bad := s.forwardedName(name)
 	if bad != nil {
 		return *bad
 	}
-	r := s.onHerder(rq.http.Context(), to, func() reply { return op(to, name) })
-	if r.aborted && rq.http.Context().Err() == nil {
+	r := s.onHerder(to, func() reply { return op(to, name) })
+	if r.aborted {
 		return refuse(http.StatusInternalServerError, "IO Error trying to forward REST request: java.io.EOFException: HttpConnectionOverHTTP")
 	}
 	return r

@@ -48,6 +48,10 @@ func (w *worker) live() {
 func (w *worker) die() {
 	w.alive = false
 	w.cancel()
+	if w.frozen != nil {
+		close(w.frozen)
+		w.frozen = nil
+	}
 }
 
 // member reports whether the group counts the worker in: a dead one stays a member until its session times out.
@@ -145,10 +149,6 @@ func (s *Server) ThawWorker(i int) {
 
 func (s *Server) takeDown(w *worker) {
 	w.die()
-	if w.frozen != nil {
-		close(w.frozen)
-		w.frozen = nil
-	}
 	if s.sockets != nil {
 		s.sockets.down(w.index)
 	}
