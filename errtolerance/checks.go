@@ -81,7 +81,7 @@ var checks = []Check{
 		Why: "Every name in transforms needs a transforms.<name>.type, every name in predicates a predicates.<name>.type, and a name counts once. Kafka answers 400.",
 	},
 	{
-		Code: "ET113", Severity: SeverityInfo, Title: "there is no connector.class", Source: "AbstractHerder.java",
+		Code: "ET113", Severity: SeverityError, Title: "there is no connector.class", Source: "AbstractHerder.java",
 		Why: "Kafka answers 400 to a configuration without it. It is an error only where the caller says that the configuration is complete.",
 	},
 	{
