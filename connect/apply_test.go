@@ -16,7 +16,7 @@ import (
 )
 
 // cluster starts a fake cluster in the bubble and a client of it.
-func cluster(t *testing.T, cfg connecttest.Config, opts ...connect.Option) (*connecttest.Server, *connect.Client) {
+func cluster(t *testing.T, cfg connecttest.Config) (*connecttest.Server, *connect.Client) {
 	t.Helper()
 	s := connecttest.NewServer(cfg)
 	t.Cleanup(s.Close)
@@ -24,7 +24,7 @@ func cluster(t *testing.T, cfg connecttest.Config, opts ...connect.Option) (*con
 	if cfg.Balanced {
 		urls = []string{s.InProcessURL()}
 	}
-	c, err := connect.NewClient(urls[0], append([]connect.Option{connect.WithWorkers(urls[1:]...), connect.WithHTTPClient(s.Client())}, opts...)...)
+	c, err := connect.NewClient(urls[0], connect.WithWorkers(urls[1:]...), connect.WithHTTPClient(s.Client()))
 	require.NoError(t, err)
 	return s, c
 }

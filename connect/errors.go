@@ -250,9 +250,9 @@ func classify(a *answer) fault {
 	}
 	status, msg := a.status, f.message
 	// A worker that could not relay the leader's answer wraps its text in a 500.
-	inner, forwarded := msg, false
-	if i := strings.Index(msg, msgForward); i >= 0 {
-		inner, forwarded = msg[i+len(msgForward):], true
+	_, inner, forwarded := strings.Cut(msg, msgForward)
+	if !forwarded {
+		inner = msg
 	}
 	is := func(kinds ...error) { f.kinds = append(f.kinds, kinds...) }
 	switch {
@@ -418,12 +418,10 @@ func (s *session) decodeError(a *answer, cause error) *Error {
 
 // describeDecode keeps the values that encoding/json quotes out of the text.
 func describeDecode(err error) string {
-	var te *json.UnmarshalTypeError
-	if errors.As(err, &te) {
+	if te, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return "unexpected JSON " + strings.Fields(te.Value + " ?")[0] + " at " + te.Field
 	}
-	var se *json.SyntaxError
-	if errors.As(err, &se) {
+	if _, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return "not JSON"
 	}
 	return err.Error()

@@ -132,7 +132,7 @@ func TestASentinelPasswordIsNowhere(t *testing.T) {
 		func(w http.ResponseWriter, _ *http.Request) { write(w, 200, "", mustJSON(cfg)+"x") },
 		func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", "https://u:"+sentinel+"@elsewhere/?token="+sentinel)
-			w.WriteHeader(302)
+			w.WriteHeader(http.StatusFound)
 		},
 		func(w http.ResponseWriter, _ *http.Request) {
 			write(w, 200, "", `{"name":"C","error_count":1,"groups":[],"configs":[{"definition":null,"value":{"name":"odd.key","value":"`+sentinel+`","recommended_values":["`+sentinel+`"],"errors":["Invalid value `+sentinel+` for configuration odd.key: no"],"visible":true}}]}`)
@@ -160,7 +160,7 @@ func TestASentinelPasswordIsNowhere(t *testing.T) {
 				v, err := c.ValidateConfig(ctx, "C", cfg)
 				if err == nil {
 					fmt.Fprintf(&out, "%v %+v %#v %s %+v %#v", v, *v, v, v.Err(), v.Configs, v.Configs[0].Value)
-					slog.New(slog.NewJSONHandler(&out, nil)).Info("m", "v", *v, "c", *v.Configs[0].Value)
+					slog.New(slog.NewJSONHandler(&out, nil)).InfoContext(ctx, "m", "v", *v, "c", *v.Configs[0].Value)
 					assert.ErrorIs(t, v.Err(), connect.ErrInvalidConfig)
 				}
 				return err

@@ -138,6 +138,7 @@ func TestMeasured(t *testing.T) {
 	})
 	t.Run("1.14 DELETE of semi;colon would delete semi: refused", func(t *testing.T) {
 		t.Parallel()
+		ctx := t.Context()
 		s, c := cluster(t, connecttest.Config{Workers: 2})
 		s.AddConnector("semi", toFile())
 		s.AddConnector("semi;colon", toFile())
@@ -297,6 +298,7 @@ func TestMeasured(t *testing.T) {
 	})
 	t.Run("2 tasks-config by Do: there up to 3.9, gone from 4.0", func(t *testing.T) {
 		t.Parallel()
+		ctx := t.Context()
 		for version, there := range map[string]bool{"3.9.0": true, "4.0.0": false} {
 			s, c := cluster(t, connecttest.Config{Version: version})
 			s.AddConnector("x", toFile())

@@ -15,7 +15,7 @@ import (
 // Option configures a [Client]. An option that is nil or has a bad argument makes NewClient fail.
 type Option func(*options) error
 
-type credentials func(context.Context) (header string, secret string, err error)
+type credentials func(context.Context) (header, secret string, err error)
 
 type options struct {
 	workers      []string

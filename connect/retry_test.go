@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -29,34 +30,33 @@ var reads = map[string]bool{
 // TestTheTableOfWhatIsResent drives every method through every answer that matters to the table.
 func TestTheTableOfWhatIsResent(t *testing.T) {
 	t.Parallel()
-	html := func(status int, body string) *http.Response {
-		r := reply(status, body)
-		r.Header = http.Header{"Content-Type": {"text/html"}}
-		return r
+	type wire struct {
+		status int
+		body   string
+		html   bool
+		err    error
 	}
-	answer := func(status int, msg string) func() (*http.Response, error) {
-		return func() (*http.Response, error) {
-			return reply(status, `{"error_code":`+itoa(status)+`,"message":"`+msg+`"}`), nil
-		}
+	html := func(status int, body string) wire { return wire{status: status, body: body, html: true} }
+	answer := func(status int, msg string) wire {
+		return wire{status: status, body: `{"error_code":` + strconv.Itoa(status) + `,"message":"` + msg + `"}`}
 	}
+	fails := func(err error) wire { return wire{err: err} }
 	const jetty = `<html><body><h2>HTTP ERROR 404 Not Found</h2><hr/><a href="https://jetty.org/">Powered by Jetty:// 12.0.22</a></body></html>`
 	rows := []struct {
 		name          string
-		reply         func() (*http.Response, error)
+		reply         wire
 		reads, writes bool // sent again
 		is            error
 		applied       connect.Applied // of a write
 	}{
-		{"429", func() (*http.Response, error) { return html(429, "slow down"), nil }, true, false, connect.ErrUnavailable, connect.AppliedNo},
-		{"502", func() (*http.Response, error) { return html(502, "<html>"), nil }, true, false, connect.ErrUnavailable, connect.AppliedUnknown},
-		{"503", func() (*http.Response, error) { return html(503, ""), nil }, true, false, connect.ErrUnavailable, connect.AppliedUnknown},
-		{"504", func() (*http.Response, error) { return html(504, ""), nil }, true, false, connect.ErrTimeout, connect.AppliedUnknown},
-		{"a connection that breaks after sending", func() (*http.Response, error) { return nil, io.ErrUnexpectedEOF }, true, false, connect.ErrUnavailable, connect.AppliedUnknown},
-		{"a connection that is refused", func() (*http.Response, error) {
-			return nil, &net.OpError{Op: "dial", Err: errors.New("connection refused")}
-		}, true, true, connect.ErrUnavailable, connect.AppliedNo},
-		{"a host that does not resolve", func() (*http.Response, error) { return nil, &net.DNSError{Err: "no such host"} }, true, true, connect.ErrUnavailable, connect.AppliedNo},
-		{"a worker that is starting", func() (*http.Response, error) { return html(404, jetty), nil }, true, true, connect.ErrUnavailable, connect.AppliedNo},
+		{"429", html(429, "slow down"), true, false, connect.ErrUnavailable, connect.AppliedNo},
+		{"502", html(502, "<html>"), true, false, connect.ErrUnavailable, connect.AppliedUnknown},
+		{"503", html(503, ""), true, false, connect.ErrUnavailable, connect.AppliedUnknown},
+		{"504", html(504, ""), true, false, connect.ErrTimeout, connect.AppliedUnknown},
+		{"a connection that breaks after sending", fails(io.ErrUnexpectedEOF), true, false, connect.ErrUnavailable, connect.AppliedUnknown},
+		{"a connection that is refused", fails(&net.OpError{Op: "dial", Err: errors.New("connection refused")}), true, true, connect.ErrUnavailable, connect.AppliedNo},
+		{"a host that does not resolve", fails(&net.DNSError{Err: "no such host"}), true, true, connect.ErrUnavailable, connect.AppliedNo},
+		{"a worker that is starting", html(404, jetty), true, true, connect.ErrUnavailable, connect.AppliedNo},
 		{"409 stale configuration", answer(409, "Cannot complete request momentarily due to stale configuration (typically caused by a concurrent config change)"), true, true, connect.ErrRebalancing, connect.AppliedNo},
 		{"409 no known leader", answer(409, "Cannot complete request momentarily due to no known leader URL, likely because a rebalance was underway."), true, true, connect.ErrRebalancing, connect.AppliedNo},
 		{"409 conflicting operation", answer(409, "Cannot complete request because of a conflicting operation (e.g. worker rebalance)"), true, true, connect.ErrRebalancing, connect.AppliedNo},
@@ -68,11 +68,11 @@ func TestTheTableOfWhatIsResent(t *testing.T) {
 		{"500 of a forwarded call that failed", answer(500, "IO Error trying to forward REST request: java.net.UnknownHostException: w2"), false, false, connect.ErrUnavailable, connect.AppliedUnknown},
 		{"409 already exists", answer(409, "Connector x already exists"), false, false, connect.ErrAlreadyExists, connect.AppliedNo},
 		{"400", answer(400, "Connector configuration is invalid and contains the following 1 error(s):"), false, false, connect.ErrInvalidConfig, connect.AppliedNo},
-		{"401", func() (*http.Response, error) { return html(401, "User cannot access the resource."), nil }, false, false, connect.ErrUnauthorized, connect.AppliedNo},
+		{"401", html(401, "User cannot access the resource."), false, false, connect.ErrUnauthorized, connect.AppliedNo},
 		{"403", answer(403, "Topic tracking is disabled."), false, false, connect.ErrForbidden, connect.AppliedNo},
 		{"404", answer(404, "Connector x not found"), false, false, connect.ErrNotFound, connect.AppliedNo},
-		{"404 of something that is not Connect", func() (*http.Response, error) { return html(404, "<html>nginx</html>"), nil }, false, false, connect.ErrNotConnect, connect.AppliedNo},
-		{"a redirect", func() (*http.Response, error) { return html(302, "<html>"), nil }, false, false, connect.ErrNotConnect, connect.AppliedNo},
+		{"404 of something that is not Connect", html(404, "<html>nginx</html>"), false, false, connect.ErrNotConnect, connect.AppliedNo},
+		{"a redirect", html(302, "<html>"), false, false, connect.ErrNotConnect, connect.AppliedNo},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
@@ -86,7 +86,14 @@ func TestTheTableOfWhatIsResent(t *testing.T) {
 						return reply(404, `{"error_code":404,"message":"Connector x not found"}`), nil
 					}
 					posts.Add(1)
-					return row.reply()
+					if row.reply.err != nil {
+						return nil, row.reply.err
+					}
+					resp := reply(row.reply.status, row.reply.body)
+					if row.reply.html {
+						resp.Header = http.Header{"Content-Type": {"text/html"}}
+					}
+					return resp, nil
 				})}))
 				require.NoError(t, err)
 				calls := everyCall(c)
@@ -128,10 +135,6 @@ func TestTheTableOfWhatIsResent(t *testing.T) {
 			})
 		})
 	}
-}
-
-func itoa(n int) string {
-	return string([]byte{byte('0' + n/100), byte('0' + n/10%10), byte('0' + n%10)})
 }
 
 func TestRetryAfterIsObeyed(t *testing.T) {

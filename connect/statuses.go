@@ -185,24 +185,22 @@ func (c *Client) streamExpanded(ctx context.Context, query string, each func(nam
 	s.query, s.stream = query, true
 	sendCtx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	var timer *time.Timer
 	if _, ok := ctx.Deadline(); !ok {
-		timer := time.AfterFunc(defaultCallTimeout, func() { cancel(context.DeadlineExceeded) })
-		resp, err := s.send(sendCtx)
-		timer.Stop()
-		if err != nil {
-			return err
-		}
-		return s.decodeExpanded(ctx, resp.Body, each)
+		timer = time.AfterFunc(defaultCallTimeout, func() { cancel(context.DeadlineExceeded) })
 	}
 	resp, err := s.send(sendCtx)
+	if timer != nil {
+		timer.Stop()
+	}
 	if err != nil {
 		return err
 	}
+	defer func() { _ = resp.Body.Close() }()
 	return s.decodeExpanded(ctx, resp.Body, each)
 }
 
-func (s *session) decodeExpanded(ctx context.Context, body io.ReadCloser, each func(name string, w *expandedWire) (bool, error)) error {
-	defer func() { _ = body.Close() }()
+func (s *session) decodeExpanded(ctx context.Context, body io.Reader, each func(name string, w *expandedWire) (bool, error)) error {
 	r := &streamReader{r: body, limit: s.c.core.maxBytes}
 	fail := func(err error) error {
 		switch {

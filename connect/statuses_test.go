@@ -74,7 +74,7 @@ func sweepClient(tb testing.TB, n int) (*connect.Client, *int) {
 	c, err := connect.NewClient("http://w", connect.WithHTTPClient(&http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 		*requests++
 		assert.Equal(tb, "/connectors?expand=status", r.URL.RequestURI())
-		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: newSweep(n)}, nil
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: newSweep(n)}, nil
 	})}))
 	require.NoError(tb, err)
 	return c, requests
@@ -94,7 +94,8 @@ func TestStatusesStream(t *testing.T) {
 	assert.Equal(t, 500, n)
 	assert.Equal(t, 50, failed)
 	assert.Equal(t, 1, *requests)
-	for range c.Statuses(t.Context()) {
+	for _, err := range c.Statuses(t.Context()) {
+		require.NoError(t, err)
 		break
 	}
 	assert.Equal(t, 2, *requests, "each range is one request")

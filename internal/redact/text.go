@@ -276,7 +276,7 @@ func (t *scanner) credentials(i int, scheme string) int {
 	end := from
 	plain := true
 	for end < len(s) && !isURLEnd(s[end]) && s[end] != ',' && s[end] != ';' && s[end] != ')' && s[end] != ']' && s[end] != '}' {
-		if c := s[end]; !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z') {
+		if c := s[end] | 0x20; c < 'a' || c > 'z' {
 			plain = false
 		}
 		end++
