@@ -73,13 +73,14 @@ func (c *copies) claim(f *Failure, attempt int, at place) bool {
 type front struct {
 	run *run
 	mu  sync.Mutex
-	at  map[[2]string]*frontier // by group and topic
+	at  map[string]*frontier // by group
 }
 
 type frontier struct {
 	mu        sync.Mutex
 	asked     time.Time
-	committed map[int]int64
+	committed map[string]map[int]int64
+	exists    bool
 	active    bool
 	broken    bool
 }
@@ -102,30 +103,31 @@ func (f *front) pending(ctx context.Context, failure *Failure) (bool, error) {
 		return false, nil
 	}
 	f.mu.Lock()
-	key := [2]string{group, failure.Topic}
-	c := f.at[key]
+	c := f.at[group]
 	if c == nil {
 		if f.at == nil {
-			f.at = map[[2]string]*frontier{}
+			f.at = map[string]*frontier{}
 		}
 		c = &frontier{}
-		f.at[[2]string{group, strings.Clone(failure.Topic)}] = c
+		f.at[strings.Clone(group)] = c // it may alias the record
 	}
 	f.mu.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
-		if failure.Offset < c.committed[failure.Partition] {
+		if failure.Offset < c.committed[failure.Topic][failure.Partition] {
 			return false, nil // positions only grow
 		}
 		if time.Since(c.asked) > frontierAge && !c.broken {
-			if err := c.ask(ctx, n, group, failure.Topic); err != nil {
+			if err := c.ask(ctx, n, group); err != nil {
 				return false, err
 			}
 		}
-		committed, known := c.committed[failure.Partition]
+		// A connector that has not committed a partition yet begins at its start, Connect's default. A group that does not
+		// exist says nothing, nor does one with offsets on other topics only: the connector left this one.
+		_, reads := c.committed[failure.Topic]
 		switch {
-		case c.broken, !known, committed < 0, failure.Offset < committed:
+		case c.broken, !c.exists, !reads && len(c.committed) > 0, failure.Offset < c.committed[failure.Topic][failure.Partition]:
 			return false, nil
 		case !c.active, time.Since(n.started) > n.cfg.PendingWait:
 			return true, nil
@@ -137,33 +139,36 @@ func (f *front) pending(ctx context.Context, failure *Failure) (bool, error) {
 }
 
 // ask needs the lock. What cannot be asked is not held against the record: it is republished, at worst once too often.
-func (c *frontier) ask(ctx context.Context, n *run, group, topic string) error {
+func (c *frontier) ask(ctx context.Context, n *run, group string) error {
 	err := kwire.Retry(ctx, answerPatience, func(ctx context.Context) error {
 		res, err := n.client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: group}) // all topics: the original's may be gone
 		if err != nil {
 			return err //nolint:wrapcheck // only logged
 		}
-		if errors.Is(res.Error, kafka.GroupIdNotFound) {
-			c.committed, c.active = nil, false
-			return nil
-		}
-		if res.Error != nil {
+		committed := map[string]map[int]int64{}
+		if res.Error != nil && !errors.Is(res.Error, kafka.GroupIdNotFound) {
 			return res.Error
 		}
-		committed := map[int]int64{}
-		for _, p := range res.Topics[topic] {
-			if p.Error != nil {
-				return p.Error
+		for topic, partitions := range res.Topics {
+			committed[topic] = map[int]int64{}
+			for _, p := range partitions {
+				if p.Error != nil {
+					return p.Error
+				}
+				committed[topic][p.Partition] = max(0, p.CommittedOffset)
 			}
-			committed[p.Partition] = p.CommittedOffset
 		}
 		described, err := n.client.DescribeGroups(ctx, &kafka.DescribeGroupsRequest{GroupIDs: []string{group}})
 		if err != nil {
 			return err //nolint:wrapcheck // only logged
 		}
-		c.active = false
+		c.active, c.exists = false, len(committed) > 0
 		for _, g := range described.Groups {
-			c.active = c.active || g.Error == nil && len(g.Members) > 0
+			if g.Error != nil && !errors.Is(g.Error, kafka.GroupIdNotFound) {
+				return g.Error
+			}
+			c.active = c.active || len(g.Members) > 0
+			c.exists = c.exists || g.Error == nil && g.GroupState != "Dead" && g.GroupState != ""
 		}
 		c.committed = committed
 		return nil
