@@ -48,6 +48,11 @@ type RepublisherConfig struct {
 	// AcceptOtherConsumers allows ToOrigin although other consumer groups have offsets on the origin topic and will see
 	// the records again. Report.OtherConsumers names them.
 	AcceptOtherConsumers bool
+	// Stale says what becomes of a keyed record of which a newer one is at the origin. It matters for ToOrigin only. Defaults
+	// to StalePark.
+	Stale Stale
+	// AcceptCompacted allows a target with cleanup.policy=compact.
+	AcceptCompacted bool
 	// Handler decides per record. Defaults to republishing unchanged, within the budget.
 	Handler Handler
 	// Park takes what is not republished. Without one, the first record to be parked stops the run.
@@ -163,6 +168,11 @@ func (c *RepublisherConfig) check() error {
 	case StartCommitted, StartEarliest:
 	default:
 		add(fmt.Errorf("dlq: Start %d is neither StartCommitted nor StartEarliest", c.Start))
+	}
+	switch c.Stale {
+	case StalePark, StaleSkip, StaleAllow:
+	default:
+		add(fmt.Errorf("dlq: Stale %d is none of StalePark, StaleSkip, StaleAllow", c.Stale))
 	}
 	switch {
 	case c.Target == Target{}:

@@ -32,6 +32,9 @@ func (n *run) prepare(ctx context.Context) error {
 		} else if c == 0 {
 			return fmt.Errorf("dlq: target topic %s does not exist: create it first", t)
 		}
+		if err := n.checkCompacted(ctx, t); err != nil {
+			return err
+		}
 	}
 	if p, ok := n.park.(*topicParker); ok {
 		if err := n.ensureTopic(ctx, "parking", p.topic, count, []kafka.ConfigEntry{

@@ -279,7 +279,7 @@ func (n *run) withRetry(headers []kafka.Header, rec *Record, now time.Time) []ka
 	if rec.Failure.Connector != "" {
 		headers = append(headers, kafka.Header{Key: HeaderRetryConnector, Value: []byte(rec.Failure.Connector)})
 	}
-	return withOriginalTime(headers, rec.Message)
+	return withOriginalTime(withOrigin(headers, &rec.Failure), rec.Message)
 }
 
 // withOriginalTime keeps the first time a record had; Connect writes dead letters with the time of the original.

@@ -79,10 +79,15 @@ type run struct {
 	others   map[string][]string
 	progress sync.Mutex
 
-	ledger  Ledger
-	done    map[int]*offsetSet // what the ledger knows, by partition
-	copies  copies
-	front   front
+	ledger Ledger
+	done   map[int]*offsetSet // what the ledger knows, by partition
+	copies copies
+	front  front
+	newest newest
+
+	compactedMu sync.Mutex
+	policies    map[string]string // cleanup.policy by topic
+
 	limiter *limiter
 
 	balancer kafka.Murmur2Balancer // as Java's partitioner: a null key goes anywhere
@@ -112,7 +117,8 @@ func newRun(cfg RepublisherConfig) *run {
 	if l, ok := cfg.Ledger.(*topicLedger); ok {
 		n.ledger = &topicLedger{topic: l.topic, run: n}
 	}
-	n.front.run = n
+	n.front.run, n.newest.run = n, n
+	n.policies = map[string]string{}
 	n.limiter = newLimiter(cfg.Rate)
 	n.report = Report{DryRun: cfg.DryRun, RunID: n.id, Topic: cfg.Topic, Group: cfg.Group, Target: cfg.Target.String(), Started: n.started, Reasons: map[string]int64{}}
 	return n

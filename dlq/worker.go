@@ -356,6 +356,24 @@ func (w *worker) republish(ctx context.Context, c *chunk, rec *Record, m *kafka.
 		if err := n.checkOthers(ctx, topic, rec.Failure.Connector); err != nil {
 			return err
 		}
+		if err := n.checkCompacted(ctx, topic); err != nil {
+			return err
+		}
+		if f := &rec.Failure; n.cfg.Stale != StaleAllow && rec.Out.Key != nil && topic == f.Topic && f.Has.Contains(HasOrigin) && f.Partition >= 0 && f.Offset >= 0 {
+			reason, err := n.newest.stale(ctx, f, m.Headers, rec.Out.Key)
+			if err != nil {
+				return err
+			}
+			switch {
+			case reason == reasonStale && n.cfg.Stale == StaleSkip:
+				p := n.parked(rec, m, "")
+				c.conclude(n, &p, OutcomeSkipped, reason, nil)
+				return nil
+			case reason != "":
+				w.park(c, rec, m, reason)
+				return nil
+			}
+		}
 	}
 	o := outRecord{topic: topic, partition: partition}
 	o.record.Key, o.record.Value = rec.Out.Key, rec.Out.Value
