@@ -182,6 +182,15 @@ func (fs Findings) Suppress(suppressions ...Suppression) Findings {
 	return out
 }
 
+// Merge puts lists of findings together: sorted, each finding once.
+func Merge(lists ...Findings) Findings {
+	var out Findings
+	for _, l := range lists {
+		out = append(out, l...)
+	}
+	return out.sorted()
+}
+
 func (fs Findings) sorted() Findings {
 	if len(fs) < 2 {
 		return fs

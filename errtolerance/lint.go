@@ -27,15 +27,18 @@ func lint(name string, connector map[string]string, target Target, scratch []str
 }
 
 // LintSet checks connectors by name, each alone and then together: a shared dead letter queue, one connector's dead letter
-// queue among another's topics, a shared consumer group. The result is sorted by connector, key and code. Target.Kind is
-// used for every connector whose class does not tell.
+// queue among another's topics, a shared consumer group. The result is sorted by connector, key and code. The kind
+// of a connector whose class does not tell it is taken from Target.Kinds, then Target.Kind.
 func LintSet(connectors map[string]map[string]string, target Target) Findings {
 	var all Findings
 	scratch := make([]string, 0, 64)
 	names := slices.Sorted(maps.Keys(connectors))
 	subjects := make([]*subject, 0, len(names))
 	for _, name := range names {
-		cfg := connectors[name]
+		cfg, target := connectors[name], target
+		if k, ok := target.Kinds[name]; ok {
+			target.Kind = k
+		}
 		for _, f := range lint(name, cfg, target, scratch) {
 			// The caller's name is the connector's name even where it looks like a placeholder.
 			f.Connector = name

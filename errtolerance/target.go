@@ -39,6 +39,8 @@ func ParseKind(s string) Kind {
 type Target struct {
 	// Kind is what the caller knows about the connector; a class that the package knows decides before it.
 	Kind Kind
+	// Kinds are the kinds by connector name, for LintSet; a name that is not in it takes Kind.
+	Kinds map[string]Kind
 	// KafkaVersion is the worker's version as GET / reports it, Apache's or a vendor's (3.9.0, 7.5.0-ccs).
 	KafkaVersion string
 	// Brokers is the number of brokers of the Kafka cluster that holds the dead letter queue.
