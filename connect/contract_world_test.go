@@ -290,7 +290,7 @@ func differences(path string, want, got any) []string {
 			break
 		}
 		if len(x) != len(y) {
-			out = append(out, fmt.Sprintf("%s: %d elements and %d", path, len(x), len(y)))
+			out = append(out, fmt.Sprintf("%s: the fake has %d elements, the worker %d: %v and %v", path, len(x), len(y), x[min(len(x), len(y)):], y[min(len(x), len(y)):]))
 		}
 		for i := range min(len(x), len(y)) {
 			out = append(out, differences(fmt.Sprintf("%s[%d]", path, i), x[i], y[i])...)

@@ -38,6 +38,8 @@ func (k configKey) checked(check func(string, *string) string) configKey { k.che
 
 func (k configKey) from(major, minor int) configKey { k.since = release{major, minor}; return k }
 
+func (k configKey) gone(major, minor int) configKey { k.until = release{major, minor}; return k }
+
 // invalid is ConfigException's text.
 func invalid(name string, value *string, why string) string {
 	shown := "null"

@@ -15,7 +15,7 @@ func helperPlugins(v apiVersion) []*plugin {
 	add := func(kind, class string, keys ...configKey) {
 		kept := []configKey{}
 		for _, k := range keys {
-			if k.since.reached(v) {
+			if k.since.reached(v) && (k.until == release{} || !k.until.reached(v)) {
 				kept = append(kept, k)
 			}
 		}
@@ -29,7 +29,7 @@ func helperPlugins(v apiVersion) []*plugin {
 
 	both("Cast", own("spec", "LIST", nil, "HIGH", "The fields and the types to cast them to.").must(), replaceNull)
 	one("DropHeaders", own("headers", "LIST", nil, "HIGH", "The headers to remove.").must())
-	both("ExtractField", field, replaceNull)
+	both("ExtractField", field, replaceNull, own("field.syntax.version", "STRING", text("V1"), "HIGH", "Whether dots in field name a nested one (V2) or not (V1).").from(3, 8))
 	one("Filter")
 	both("Flatten", own("delimiter", "STRING", text("."), "MEDIUM", "What joins the names."))
 	both("HeaderFrom", own("fields", "LIST", nil, "HIGH", "The fields to take.").must(), own("headers", "LIST", nil, "HIGH", "The headers to make.").must(),
@@ -39,7 +39,9 @@ func helperPlugins(v apiVersion) []*plugin {
 	one("InsertHeader", own("header", "STRING", nil, "HIGH", "The header to add.").must(), own("value.literal", "STRING", nil, "HIGH", "Its value.").must())
 	both("MaskField", own("fields", "LIST", nil, "HIGH", "The fields to mask.").must(), own("replacement", "STRING", nil, "LOW", "What to write in their place."), replaceNull)
 	one("RegexRouter", own("regex", "STRING", nil, "HIGH", "What to match.").must(), own("replacement", "STRING", nil, "HIGH", "What to put in its place.").must())
-	both("ReplaceField", own("exclude", "LIST", text(""), "MEDIUM", "The fields to drop."), own("include", "LIST", text(""), "MEDIUM", "The fields to keep."),
+	both("ReplaceField", own("exclude", "LIST", text(""), "MEDIUM", "The fields to drop."),
+		own("blacklist", "LIST", nil, "LOW", "The old name of exclude.").gone(4, 0), own("include", "LIST", text(""), "MEDIUM", "The fields to keep."),
+		own("whitelist", "LIST", nil, "LOW", "The old name of include.").gone(4, 0),
 		own("renames", "LIST", text(""), "MEDIUM", "The fields to rename."), replaceNull)
 	both("SetSchemaMetadata", own("schema.name", "STRING", nil, "HIGH", "The schema's name."), own("schema.version", "INT", nil, "HIGH", "The schema's version."), replaceNull)
 	both("TimestampConverter", own("field", "STRING", text(""), "HIGH", "The field to convert."), own("target.type", "STRING", nil, "HIGH", "The type to convert to.").must(),
@@ -61,7 +63,7 @@ func helperPlugins(v apiVersion) []*plugin {
 		{name: "decimal.format", kind: "STRING", def: text("BASE64"), importance: "LOW", doc: "How decimals are written: BASE64 or NUMERIC.", group: "Serialization", width: "MEDIUM", display: "Decimal Format"},
 		{name: "replace.null.with.default", kind: "BOOLEAN", def: text("true"), importance: "LOW", doc: "Whether a null takes the field's default.", group: "Serialization", width: "MEDIUM", display: "Replace null with default", order: 1, since: release{3, 5}},
 	}
-	str := []configKey{kind, own("converter.encoding", "STRING", text("UTF-8"), "HIGH", "The encoding of strings.")}
+	str := []configKey{kind, {name: "converter.encoding", kind: "STRING", def: text("UTF-8"), importance: "HIGH", doc: "The encoding of strings.", width: "MEDIUM", display: "Encoding", order: -1}}
 	for _, k := range []string{"converter", "header_converter"} {
 		for _, name := range []string{"Boolean", "ByteArray", "Double", "Float", "Integer", "Long", "Short"} {
 			if name == "Boolean" && !v.atLeast(3, 7) {
