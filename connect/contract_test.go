@@ -27,11 +27,17 @@ func TestContract_EveryCellIsFilled(t *testing.T) {
 	t.Parallel()
 	table := contractTable()
 	assert.Len(t, table, 30)
-	cases, reasons := 0, 0
+	cases, onWorkers, reasons := 0, 0, 0
 	for _, e := range table {
 		for _, family := range families {
 			list, reason := e.cell(family, table)
 			assert.True(t, (len(list) > 0) != (reason != ""), "%s × %s: %d cases, reason %q", e.id(), family, len(list), reason)
+			for _, c := range list {
+				assert.Contains(t, onReal, c.phase)
+				if onReal[c.phase] == "" {
+					onWorkers++
+				}
+			}
 			cases += len(list)
 			if reason != "" {
 				reasons++
@@ -48,7 +54,7 @@ func TestContract_EveryCellIsFilled(t *testing.T) {
 			assert.True(t, both, "%s is carried out by the %s, and no case goes to both workers", e.id(), e.where)
 		}
 	}
-	t.Logf("%d endpoints × %d families: %d cases, %d cells with a reason instead", len(table), len(families), cases, reasons)
+	t.Logf("%d endpoints × %d families: %d cases, %d of them on real workers too, %d cells with a reason instead", len(table), len(families), cases, onWorkers, reasons)
 }
 
 // eachCase runs fn for the cases of a phase, in the order of the table.
@@ -172,7 +178,7 @@ func comparable(a contractAnswer) any {
 	s = anySource.ReplaceAllString(s, "")                            // Jackson's location: its text changes with its version
 	s = anyModified.ReplaceAllString(s, `"last_modified":0`)         // the time of day
 	s = anyWrapped.ReplaceAllString(s, "Failed to find any class")   // since 4.1 the second refusal of a class is wrapped once more
-	s = anyVersions.ReplaceAllString(s, "available versions: [$1]") // a plugin installed twice is listed twice
+	s = anyVersions.ReplaceAllString(s, "available versions: [$1]")  // a plugin installed twice is listed twice
 	if out, again := parseBody([]byte(s)); again {
 		return out
 	}

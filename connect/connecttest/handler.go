@@ -20,24 +20,28 @@ func (s *Server) Handler(worker int) http.Handler {
 	})
 }
 
-// statusWriter remembers the status for Requests.
+// statusWriter notes the status for Requests, before the client can know it.
 type statusWriter struct {
 	http.ResponseWriter
-	status int
+	answered func(status int)
+	done     bool
 }
 
 func (w *statusWriter) WriteHeader(status int) {
-	if w.status == 0 {
-		w.status = status
-	}
+	w.note(status)
 	w.ResponseWriter.WriteHeader(status)
 }
 
 func (w *statusWriter) Write(b []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
+	w.note(http.StatusOK)
 	return w.ResponseWriter.Write(b)
+}
+
+func (w *statusWriter) note(status int) {
+	if !w.done {
+		w.done = true
+		w.answered(status)
+	}
 }
 
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
@@ -45,8 +49,7 @@ func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 func (s *Server) serve(wk *worker, out http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(context.WithValue(r.Context(), workerKey{}, wk.index))
 	body, answered := s.record(wk.index, r)
-	w := &statusWriter{ResponseWriter: out}
-	defer func() { answered(w.status) }()
+	w := &statusWriter{ResponseWriter: out, answered: answered}
 
 	s.mu.Lock()
 	interceptors := s.interceptors
@@ -69,6 +72,7 @@ func (s *Server) serve(wk *worker, out http.ResponseWriter, r *http.Request) {
 	}
 	for i := len(interceptors) - 1; i >= 0; i-- {
 		if interceptors[i](w, r) {
+			w.note(http.StatusOK) // what net/http makes of no answer
 			return
 		}
 	}
