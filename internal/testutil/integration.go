@@ -130,16 +130,16 @@ func NewCluster(tb testing.TB, opts Options) *Cluster {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
-		unregister(c)
 		if err := c.Close(); err != nil {
 			tb.Error(err)
 		}
+		unregister(c)
 	})
 	c.attachLogs(tb)
 	return c
 }
 
-// startFor starts a cluster within the limits of a test: a slot for its binary, five minutes, and removal on an interrupt.
+// startFor starts a cluster within the limits of a test: with a slot, in five minutes, and removal on an interrupt.
 func startFor(ctx context.Context, tb testing.TB, opts Options) (*Cluster, error) {
 	tb.Helper()
 	if err := takeSlot(ctx); err != nil {
@@ -152,6 +152,7 @@ func startFor(ctx context.Context, tb testing.TB, opts Options) (*Cluster, error
 	defer cancel()
 	c, err := Start(ctx, opts)
 	if err != nil {
+		releaseSlot()
 		return nil, err
 	}
 	c.opts.Logf = func(string, ...any) {} // the test may be over when the cluster is used again
@@ -173,10 +174,12 @@ func register(c *Cluster) {
 	living.clusters[c] = struct{}{}
 }
 
+// unregister forgets a closed cluster.
 func unregister(c *Cluster) {
 	living.mu.Lock()
 	defer living.mu.Unlock()
 	delete(living.clusters, c)
+	releaseSlot()
 }
 
 func closeLiving() {
@@ -188,7 +191,6 @@ func closeLiving() {
 	}
 	wg.Wait()
 	living.clusters = nil
-	releaseSlot()
 }
 
 // Main is the TestMain of a package whose tests share clusters: it runs the tests, removes every cluster, also on an interrupt, and exits.

@@ -11,11 +11,12 @@ import (
 )
 
 // Test binaries run side by side, and each may hold a cluster per version. To keep a small machine usable only so many
-// binaries have clusters at the same time: each takes one of the slots, a locked file, and keeps it until it ends.
+// binaries have clusters at the same time: each takes one of the slots, a locked file, and keeps it until its last cluster is closed.
 // The system lets go of the lock of a process that was killed.
 var slot struct {
-	mu   sync.Mutex
-	file *os.File
+	mu    sync.Mutex
+	file  *os.File
+	users int // clusters, living or being started
 }
 
 // slotCount is RECONNECT_CLUSTER_SLOTS. Defaults to 2.
@@ -30,6 +31,7 @@ func takeSlot(ctx context.Context) error {
 	slot.mu.Lock()
 	defer slot.mu.Unlock()
 	if slot.file != nil {
+		slot.users++
 		return nil
 	}
 	dir := filepath.Join(os.TempDir(), "reconnect-testutil-"+strconv.Itoa(os.Getuid()))
@@ -45,7 +47,7 @@ func takeSlot(ctx context.Context) error {
 				return fmt.Errorf("testutil: slot: %w", err)
 			}
 			if tryLock(f) {
-				slot.file = f
+				slot.file, slot.users = f, 1
 				return nil
 			}
 			_ = f.Close()
@@ -58,10 +60,11 @@ func takeSlot(ctx context.Context) error {
 	}
 }
 
+// releaseSlot gives up one cluster's part in the slot.
 func releaseSlot() {
 	slot.mu.Lock()
 	defer slot.mu.Unlock()
-	if slot.file != nil {
+	if slot.users--; slot.users == 0 {
 		_ = slot.file.Close()
 		slot.file = nil
 	}
