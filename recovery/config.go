@@ -51,8 +51,13 @@ type Config struct {
 	Reach Reach
 	// ReachTimeout bounds one such question. Defaults to 5 s.
 	ReachTimeout time.Duration
-	// Progress tells whether records move. Defaults to none.
+	// Progress tells whether records move; a connector whose number stands still for ProgressAfter is reported, never restarted. Defaults to none.
 	Progress Progress
+	// ProgressAfter should be at least five times the workers' offset.flush.interval.ms. Defaults to 5 min.
+	ProgressAfter time.Duration
+	// Workers tells whether the worker lives that a RUNNING instance claims to be on; one that is gone for twice Policy.RebalanceDelay is reported.
+	// Defaults to none; HTTPWorkers is one.
+	Workers Workers
 
 	// ObserveOnly decides and reports what it would do, and sends nothing.
 	ObserveOnly bool
@@ -79,7 +84,8 @@ type Reach interface {
 	Reach(ctx context.Context, connector string, config map[string]string, d failure.Diagnosis) (Reachability, error)
 }
 
-// Progress returns a number per connector that grows while records move.
+// Progress returns, for the connectors that have records waiting (a sink's lag, say), a number that grows while records move. A connector with nothing to
+// do, or that cannot be told about, is left out.
 type Progress interface {
 	Progress(ctx context.Context, connectors []string) (map[string]int64, error)
 }
@@ -95,6 +101,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.ReachTimeout < 0 {
 		errs = append(errs, fmt.Errorf("recovery: Config.ReachTimeout is %v: use a positive duration, or zero for %v", c.ReachTimeout, DefaultReachTimeout))
+	}
+	if c.ProgressAfter < 0 {
+		errs = append(errs, fmt.Errorf("recovery: Config.ProgressAfter is %v: use a positive duration, or zero for %v", c.ProgressAfter, DefaultProgressAfter))
 	}
 	guard, err := c.Guard.withDefaults()
 	if err != nil {
@@ -136,6 +145,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.Interval = orDuration(c.Interval, DefaultInterval)
 	c.RequestTimeout = orDuration(c.RequestTimeout, DefaultRequestTimeout)
+	c.ProgressAfter = orDuration(c.ProgressAfter, DefaultProgressAfter)
 	c.ReachTimeout = orDuration(c.ReachTimeout, DefaultReachTimeout)
 	c.Guard, c.Notify = guard, notify
 	c.Policy = c.Policy.Defaults()

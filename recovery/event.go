@@ -74,6 +74,8 @@ type Event struct {
 	NextAttempt time.Time `json:"nextAttempt,omitzero"` // zero when none is planned
 	Error       string    `json:"error,omitempty"`      // redacted
 
+	Worker string `json:"worker,omitempty"` // that does not answer
+
 	Count int      `json:"count,omitempty"` // connectors spoken of together; Connector then joins a few of Names
 	Names []string `json:"names,omitempty"`
 

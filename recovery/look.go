@@ -98,6 +98,7 @@ func (s *Supervisor) look(ctx context.Context) (*look, error) {
 		return nil, err
 	}
 	l := &look{well: make(map[string]seen, len(names)), unwell: map[string]Observation{}, started: now}
+	s.informer.byPlace = map[string]place{}
 	for st, err := range s.c.Statuses(ctx) {
 		if err != nil {
 			return nil, fmt.Errorf("recovery: reading the statuses: %w", err)
@@ -107,6 +108,9 @@ func (s *Supervisor) look(ctx context.Context) (*look, error) {
 		}
 		if !s.cfg.watched(st.Name) {
 			continue
+		}
+		if s.cfg.Workers != nil {
+			s.informer.claims(&st)
 		}
 		o := Observe(st, s.cfg.Diagnose)
 		name := strings.Clone(st.Name)

@@ -176,11 +176,11 @@ func (s *Supervisor) storeWorked(ctx context.Context) {
 	}
 }
 
-// readConfig hashes the config of a connector whose failure is believed, now and then, and keeps it no longer than that failure lasts. A config that
+// readConfig hashes the config of a connector that has been seen FAILED before, now and then, and keeps it no longer than that failure lasts. A config that
 // cannot be read is no change.
 func (s *Supervisor) readConfig(ctx context.Context, name string, rec *record, o *Observation, now time.Time) {
 	d := rec.detail
-	if len(o.Failed) == 0 || !d.state.Down {
+	if len(o.Failed) == 0 || d.state.Bad == 0 && !d.state.Down {
 		d.config = nil
 		return
 	}
@@ -231,10 +231,10 @@ type question struct {
 	answer    Reachability
 }
 
-// questions lists whom to ask: failures of connection, timeout and schema_registry that are believed and have no restart pending.
+// questions lists whom to ask: failures of connection, timeout and schema_registry that have been seen before and have no restart pending.
 func (s *Supervisor) questions(name string, rec *record, o *Observation) *question {
 	st := &rec.detail.state
-	if s.cfg.Reach == nil || len(o.Failed) == 0 || !st.Down || st.Attempt.Pending() || rec.detail.config == nil || o.State == connect.StatePaused || o.State == connect.StateStopped || o.Paused > 0 {
+	if s.cfg.Reach == nil || len(o.Failed) == 0 || st.Bad == 0 && !st.Down || st.Attempt.Pending() || rec.detail.config == nil || o.State == connect.StatePaused || o.State == connect.StateStopped || o.Paused > 0 {
 		return nil
 	}
 	for i := range o.Failed {

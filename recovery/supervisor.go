@@ -30,6 +30,7 @@ type Supervisor struct {
 	perTask     bool
 	gates       *gates
 	courier     *courier
+	informer    informer
 	storeBad    bool
 	badSweep    bool
 	blind       bool
@@ -92,6 +93,7 @@ func New(c Connect, cfg Config) (*Supervisor, error) {
 	s := &Supervisor{c: c, cfg: cfg, pass: make(chan struct{}, 1), wake: make(chan struct{}, 1), records: map[string]*record{}, perTask: cfg.PerTask, gates: newGates(cfg.Guard)}
 	s.stats.Phases = map[Phase]int{}
 	s.courier = newCourier(&s.cfg)
+	s.informer = informer{gone: map[string]time.Time{}, told: map[string]bool{}, moving: map[string]position{}}
 	return s, nil
 }
 

@@ -31,8 +31,8 @@ func Scripts() []Script {
 		s := Script{
 			Name: name, Length: back + 26*time.Hour, Class: failure.ClassConnection, Advice: failure.AdviceAfterRecovery, Back: back, StartTakes: time.Second, Runs: Forever,
 		}
-		for i := range 40 { // up to a twentieth longer, in uneven steps
-			s.Shifts = append(s.Shifts, time.Duration(i)*back/800+time.Duration(i*i%7)*time.Second)
+		for i := range 16 { // up to a twentieth longer, in uneven steps
+			s.Shifts = append(s.Shifts, time.Duration(i)*back/320+time.Duration(i*i%7)*time.Second)
 		}
 		return s
 	}
