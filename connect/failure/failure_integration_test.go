@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -32,24 +31,21 @@ import (
 func TestMain(m *testing.M) { testutil.Main(m) }
 
 const (
-	jdbcSink     = "io.debezium:debezium-connector-jdbc:3.2.0.Final:tar.gz:plugin"
+	debezium     = "3.2.0.Final"
 	connectGroup = "connect-failure"
 )
 
-// world is a worker with Kafka's test plugins, exactly-once sources and, where Maven has it, a JDBC sink.
+// world is a worker with Kafka's test plugins, exactly-once sources and, where Maven has them, a JDBC sink and a PostgreSQL source.
 type world struct {
 	cluster *testutil.Cluster
 	client  *connect.Client
 }
 
-func newWorld(t *testing.T, jars []string) *world {
+func newWorld(t *testing.T, plugins []testutil.Plugin) *world {
 	t.Helper()
 	opts := testutil.Options{
-		Workers: 1, TestPlugins: true, WorkerHeap: "384M",
+		Workers: 1, TestPlugins: true, WorkerHeap: "384M", Plugins: plugins,
 		WorkerProperties: map[string]string{"group.id": connectGroup, "exactly.once.source.support": "enabled", "connector.client.config.override.policy": "All"},
-	}
-	if len(jars) > 0 {
-		opts.Plugins = []testutil.Plugin{{Name: "jdbc", Files: jars}}
 	}
 	c := testutil.NewCluster(t, opts)
 	client, err := connect.NewClient(c.URLs()[0])
@@ -118,8 +114,17 @@ const (
 // TestRealFailuresAreDiagnosed provokes failures on a real worker and reads its live status.
 func TestRealFailuresAreDiagnosed(t *testing.T) {
 	testutil.Integration(t)
-	jars, noJars := jdbcPlugin(t)
-	w := newWorld(t, jars)
+	var plugins []testutil.Plugin
+	var noJars error
+	for _, name := range []string{"debezium-connector-jdbc", "debezium-connector-postgres"} {
+		jars, err := plugin(t, name)
+		if err != nil {
+			noJars = err
+			break
+		}
+		plugins = append(plugins, testutil.Plugin{Name: name, Files: jars})
+	}
+	w := newWorld(t, plugins)
 	c := w.cluster
 	topic := func(t *testing.T, value []byte) string {
 		t.Helper()
@@ -201,7 +206,7 @@ func TestRealFailuresAreDiagnosed(t *testing.T) {
 	})
 	t.Run("a database that cannot be reached", func(t *testing.T) {
 		if noJars != nil {
-			t.Skip("no JDBC sink: ", noJars)
+			t.Skip("no connectors from Maven: ", noJars)
 		}
 		gateway, err := c.Gateway(t.Context())
 		require.NoError(t, err)
@@ -213,9 +218,9 @@ func TestRealFailuresAreDiagnosed(t *testing.T) {
 		assert.Equal(t, failure.AdviceAfterRecovery, d.Restart)
 		assert.Contains(t, d.Summary, host)
 	})
-	t.Run("a session that an administrator ended", func(t *testing.T) {
+	t.Run("an idle session that an administrator ended, which leaves a broken pipe only", func(t *testing.T) {
 		if noJars != nil {
-			t.Skip("no JDBC sink: ", noJars)
+			t.Skip("no connectors from Maven: ", noJars)
 		}
 		gateway, err := c.Gateway(t.Context())
 		require.NoError(t, err)
@@ -243,20 +248,40 @@ func TestRealFailuresAreDiagnosed(t *testing.T) {
 		w.restart(t, name)
 		w.running(t, name)
 		eventually(t, "the second row", func() bool { return pg.sql(t, "SELECT count(*) FROM people") == "2" })
-
-		// A session at work, held up by a lock: the driver reads what the server says.
-		release := pg.lock(t, "people")
-		testutil.Produce(t, c.Brokers(), record(3))
-		eventually(t, "the session ended", func() bool {
-			return strings.HasPrefix(pg.sql(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'PostgreSQL JDBC%' AND wait_event_type = 'Lock'"), "t")
+	})
+	t.Run("a replication session that an administrator ended", func(t *testing.T) {
+		if noJars != nil {
+			t.Skip("no connectors from Maven: ", noJars)
+		}
+		gateway, err := c.Gateway(t.Context())
+		require.NoError(t, err)
+		pg := startPostgres(t, gateway.String())
+		pg.sql(t, "CREATE TABLE people (id int PRIMARY KEY, name text)")
+		name, prefix := c.ConnectorName(t, "ended-source"), c.TopicName(t, "cdc")
+		out := prefix + ".public.people"
+		host, port, err := net.SplitHostPort(pg.address)
+		require.NoError(t, err)
+		w.create(t, name, connect.Config{
+			"connector.class": "io.debezium.connector.postgresql.PostgresConnector", "tasks.max": "1", "topic.prefix": prefix,
+			"database.hostname": host, "database.port": port, "database.user": "postgres", "database.password": "x", "database.dbname": "postgres",
+			"plugin.name": "pgoutput", "snapshot.mode": "no_data",
+			// By default Debezium opens a new session itself, without end.
+			"errors.max.retries": "0",
 		})
-		d = w.failed(t, name)
-		release()
+		active := "SELECT count(*) FROM pg_replication_slots WHERE active"
+		eventually(t, "streaming", func() bool { return pg.sql(t, active) == "1" })
+		testutil.CreateTopic(t, c.Brokers(), out, 1, nil)
+		pg.sql(t, "INSERT INTO people VALUES (1, 'x')")
+		testutil.WaitForRecords(t, c.Brokers(), out, 1, 2*time.Minute)
+		pg.sql(t, "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active")
+		d := w.failed(t, name)
 		assert.Equal(t, failure.ClassConnection, d.Class)
 		assert.Equal(t, failure.AdviceRestart, d.Restart)
 		w.restart(t, name)
 		w.running(t, name)
-		eventually(t, "the third row", func() bool { return pg.sql(t, "SELECT count(*) FROM people") == "3" })
+		eventually(t, "streaming again", func() bool { return pg.sql(t, active) == "1" })
+		pg.sql(t, "INSERT INTO people VALUES (2, 'x')")
+		testutil.WaitForRecords(t, c.Brokers(), out, 2, 2*time.Minute)
 	})
 }
 
@@ -279,12 +304,12 @@ func jdbcConfig(topic, address, user string) connect.Config {
 		"connection.provider", "org.hibernate.engine.jdbc.connections.internal.DriverManagerConnectionProviderImpl")
 }
 
-// jdbcPlugin fetches the jars of the JDBC sink through Maven, once per machine. The error says why there are none.
-func jdbcPlugin(t *testing.T) ([]string, error) {
+// plugin fetches the jars of a Debezium connector through Maven, once per machine. The error says why there are none.
+func plugin(t *testing.T, name string) ([]string, error) {
 	t.Helper()
 	cache, err := os.UserCacheDir()
 	require.NoError(t, err)
-	dir := filepath.Join(cache, "reconnect-test", "debezium-connector-jdbc-3.2.0.Final")
+	dir := filepath.Join(cache, "reconnect-test", name+"-"+debezium)
 	if jars, err := filepath.Glob(filepath.Join(dir, "*.jar")); err == nil && len(jars) > 0 {
 		return jars, nil
 	}
@@ -295,7 +320,7 @@ func jdbcPlugin(t *testing.T) ([]string, error) {
 	temp := t.TempDir()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, mvn, "-q", "-B", "-ntp", "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy", "-Dartifact="+jdbcSink, "-DoutputDirectory="+temp).CombinedOutput()
+	out, err := exec.CommandContext(ctx, mvn, "-q", "-B", "-ntp", "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy", "-Dartifact=io.debezium:"+name+":"+debezium+":tar.gz:plugin", "-DoutputDirectory="+temp).CombinedOutput()
 	if err != nil {
 		return nil, fmt.Errorf("maven: %w\n%s", err, out)
 	}
@@ -388,7 +413,7 @@ func startPostgres(t *testing.T, address string) *postgres {
 	require.NoError(t, err)
 	_, err = hba.WriteString("host all all all trust\n")
 	require.NoError(t, errors.Join(err, hba.Close()))
-	p.run(t, "pg_ctl", "-D", dir+"/data", "-w", "-l", dir+"/log", "-o", fmt.Sprintf("-p %d -h %s -k %s -c fsync=off", port, address, dir), "start")
+	p.run(t, "pg_ctl", "-D", dir+"/data", "-w", "-l", dir+"/log", "-o", fmt.Sprintf("-p %d -h %s -k %s -c fsync=off -c wal_level=logical", port, address, dir), "start")
 	t.Cleanup(func() {
 		cmd := exec.Command(filepath.Join(p.bin, "pg_ctl"), "-D", dir+"/data", "-m", "immediate", "-w", "stop")
 		cmd.SysProcAttr, cmd.Dir = p.as, dir
@@ -410,22 +435,4 @@ func (p *postgres) run(t *testing.T, name string, args ...string) string {
 func (p *postgres) sql(t *testing.T, statement string) string {
 	t.Helper()
 	return p.run(t, "psql", "-h", p.dir, "-p", strconv.Itoa(p.port), "-U", "postgres", "-At", "-c", statement)
-}
-
-// lock holds a lock on a table until the returned function is called.
-func (p *postgres) lock(t *testing.T, table string) (release func()) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	cmd := exec.CommandContext(ctx, filepath.Join(p.bin, "psql"), "-h", p.dir, "-p", strconv.Itoa(p.port), "-U", "postgres", "-c", "BEGIN; LOCK TABLE "+table+"; SELECT pg_sleep(300)")
-	cmd.SysProcAttr, cmd.Dir = p.as, p.dir
-	require.NoError(t, cmd.Start())
-	release = sync.OnceFunc(func() {
-		p.sql(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()")
-		cancel()
-		_ = cmd.Wait()
-	})
-	eventually(t, "the lock", func() bool {
-		return p.sql(t, "SELECT count(*) FROM pg_locks WHERE relation = '"+table+"'::regclass AND mode = 'AccessExclusiveLock' AND granted") == "1"
-	})
-	return release
 }

@@ -61,7 +61,7 @@ var cloudRules = []rule{
 	},
 	{
 		Pattern: Pattern{
-			ID: "gcp-missing", Messages: []string{"not found: dataset", "not found: project", "not found: table", "not_found:", "status{code=not_found", "the specified bucket does not exist", "resource not found (resource="}, Exceptions: []string{"com.google.api.gax.rpc.NotFoundException"}, Class: ClassConfiguration, Advice: AdviceAfterChange,
+			ID: "gcp-missing", Messages: []string{"not found: dataset", "not found: project", "not_found:", "status{code=not_found", "the specified bucket does not exist", "resource not found (resource="}, Exceptions: []string{"com.google.api.gax.rpc.NotFoundException"}, Class: ClassConfiguration, Advice: AdviceAfterChange,
 			Summary: "The Google Cloud resource is not there[: {object}].", Remedies: fixCloudName, Source: "gRPC NOT_FOUND; BigQuery notFound",
 		}, weight: weightSpecific, either: true,
 	},
@@ -73,7 +73,7 @@ var cloudRules = []rule{
 	},
 	{
 		Pattern: Pattern{
-			ID: "bigquery-data", Messages: []string{"no such field:", "missing required fields", "provided schema does not match table", "table insertion failed for the following rows", "failed to unionize schemas", "schema update", "cannot convert value to", "this field is not a record", "has changed type from", "does not match schema", "could not convert value to", "invalid_argument", "invalid field name", "reason: invalid", "array specified for non-repeated field", "duplicate field names", "has incompatible changes", "failed to update table schema", "cannot add required", "changed mode from"}, Exceptions: []string{"com.google.api.gax.rpc.InvalidArgumentException", "com.google.cloud.bigquery.storage.v1.Exceptions"}, Class: ClassDataConstraint, Advice: AdviceAfterChange,
+			ID: "bigquery-data", Messages: []string{"no such field:", "not found: table", "missing required fields", "provided schema does not match table", "table insertion failed for the following rows", "failed to unionize schemas", "schema update", "cannot convert value to", "this field is not a record", "has changed type from", "does not match schema", "could not convert value to", "invalid_argument", "invalid field name", "reason: invalid", "array specified for non-repeated field", "duplicate field names", "has incompatible changes", "failed to update table schema", "cannot add required", "changed mode from"}, Exceptions: []string{"com.google.api.gax.rpc.InvalidArgumentException", "com.google.cloud.bigquery.storage.v1.Exceptions"}, Class: ClassDataConstraint, Advice: AdviceAfterChange,
 			Summary: "BigQuery refuses a record[ for {table}][, field {field}].", Remedies: []string{"Compare the record with the table's schema; allow changes with allowNewBigQueryFields and allowBigQueryRequiredFieldRelaxation.", "Rename fields BigQuery does not accept with sanitizeFieldNames."}, Source: "BigQuery insertAll errors, gRPC INVALID_ARGUMENT",
 		}, weight: weightSpecific, either: true,
 	},

@@ -148,7 +148,7 @@ var connectRules = []rule{
 			Messages: []string{
 				"invalid value * for configuration", "unknown configuration '", "missing required configuration", "must configure one of topics", "mutually exclusive options", "value is invalid:", "invalid url in bootstrap.servers", "no field insertion configured",
 				"may not be combined with", "may not be used together", "cannot be used together", "cannot be used with", "is not a valid value for", "invalid configuration", "configuration error", "invalid config", "incorrect configuration", "misconfigured",
-				"must set acks to", "should be equal to or larger than", "invalid * configuration", "database name is required", "no table * matched", "could not parse configuration", "connection strings must start with", "the connection string is invalid",
+				"must set acks to", "cannot make incremental queries", "incremental column must", "database not found", "should be equal to or larger than", "invalid * configuration", "database name is required", "no table * matched", "could not parse configuration", "connection strings must start with", "the connection string is invalid",
 				"no valid url", "invalid connection string", "malformed url", "illegal character in", "expected authority at", "expected scheme", "invalid uri", "invalid url", "illegal regular expression", "dangling meta character", "unclosed group",
 				"configured primary key mode", "primary key mode", "no timestamp column", "incrementing column * not", "both kafka and", "must be configured", "not been configured", "is not configured", "not configured", "property is required", "config is required",
 				"configuration is required", "required configuration", "required property", "required parameter", "missing required", "must be provided", "must be specified", "must be set", "must be defined", "must be one of", "must be greater than", "must be positive",
@@ -186,6 +186,22 @@ var connectRules = []rule{
 			Summary: "A setting cannot be read: a URL, a pattern or a name is not well formed.", Remedies: fixSetting,
 			Source: "java.net, java.util.regex",
 		}, weight: weightPlatform, either: true,
+	},
+	{
+		Pattern: Pattern{
+			ID: "port-in-use", Exceptions: []string{"java.net.BindException"}, Messages: []string{"address already in use", "failed to bind to address"}, Class: ClassConfiguration, Advice: AdviceAfterChange,
+			Summary:  "The port the connector wants to listen on is taken, or the address is not this machine's.",
+			Remedies: []string{"Give the connector another port or address, one that is free on every worker.", "Look for a second connector, or an old task, that listens on it."},
+			Source:   "java.net.BindException",
+		}, weight: weightExact, either: true,
+	},
+	{
+		Pattern: Pattern{
+			ID: "license", Messages: []string{"trial license", "license is invalid", "invalid license", "license has expired", "license expired", "license is expired", "no valid license", "expired license"}, Exceptions: []string{"io.confluent.license.InvalidLicenseException", "io.confluent.license.ExpiredLicenseException"}, Class: ClassConfiguration, Advice: AdviceAfterChange,
+			Summary:  "The connector's license is missing or has expired.",
+			Remedies: []string{"Set confluent.license (or the vendor's setting) to a valid license.", "Check confluent.topic.bootstrap.servers and confluent.topic.replication.factor: the license is kept in a topic."},
+			Source:   "io.confluent.license",
+		}, weight: weightExact, either: true,
 	},
 	{
 		Pattern: Pattern{

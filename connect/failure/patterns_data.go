@@ -63,7 +63,7 @@ var dataRules = []rule{
 			ID: "converter-exception",
 			Exceptions: []string{
 				"org.apache.kafka.common.errors.SerializationException", "org.apache.kafka.common.errors.RecordDeserializationException", "com.fasterxml.jackson.core.JsonParseException", "com.fasterxml.jackson.core.io.JsonEOFException", "com.fasterxml.jackson.core.JsonProcessingException",
-				"com.fasterxml.jackson.databind.", "org.apache.avro.", "com.google.protobuf.", "org.bson.json.JsonParseException", "org.bson.BsonInvalidOperationException", "org.bson.BsonSerializationException", "org.bson.codecs.", "java.text.ParseException", "java.time.format.DateTimeParseException", "java.time.DateTimeException", "java.nio.charset.CharacterCodingException", "java.nio.charset.MalformedInputException",
+				"com.fasterxml.jackson.databind.", "io.confluent.connect.storage.errors.PartitionException", "org.apache.avro.", "com.google.protobuf.", "org.bson.json.JsonParseException", "org.bson.BsonInvalidOperationException", "org.bson.BsonSerializationException", "org.bson.codecs.", "java.text.ParseException", "java.time.format.DateTimeParseException", "java.time.DateTimeException", "java.nio.charset.CharacterCodingException", "java.nio.charset.MalformedInputException",
 				"org.everit.json.schema.ValidationException", "com.jayway.jsonpath.", "java.io.InvalidClassException", "java.io.StreamCorruptedException", "org.json.JSONException", "com.google.gson.", "javax.xml.", "org.xml.sax.", "io.debezium.text.ParsingException", "java.io.NotSerializableException", "org.apache.parquet.", "org.apache.orc.",
 			},
 			Class: ClassSerialization, Advice: AdviceAfterChange,
@@ -82,7 +82,7 @@ var dataRules = []rule{
 				"unsupported schema", "schema not supported", "unknown type", "type mismatch", "requires a schema", "schema is required", "without schema", "schemaless", "has no schema", "requires schema", "must be a struct", "must have a schema", "not of type struct", "must be of type", "is not of type", "unexpected type", "expected type", "expected struct", "expected a struct", "expected schema",
 				"incompatible types", "incompatible type", "cannot be converted", "could not be converted", "could not be mapped", "cannot be mapped", "unsupported conversion", "is not a supported type", "not a supported type", "does not match schema", "not match the schema", "schema validation failed", "error converting", "error transforming", "failed to transform",
 				"no converter", "field schema", "key is null", "null key", "key must not be null", "record key is", "null value", "value is null", "value cannot be null", "schema cannot be null", "unexpected null", "must be a string", "must be a map", "must be an object", "is not optional", "cannot serialize", "not serializable", "could not serialize",
-				"scale is different", "missing field", "mandatory field", "no such field", "field not found", "unable to find field", "numberformatexception", "for input string:",
+				"scale is different", "missing field", "mandatory field", "error encoding partition", "unable to find nested field", "timestamp field", "used as document id and can not be null", "no such field", "field not found", "unable to find field", "numberformatexception", "for input string:",
 			},
 			Class: ClassSerialization, Advice: AdviceAfterChange,
 			Summary: "A record does not have the shape the converter, transform or sink needs[: field {field}].", Remedies: fixRecord,

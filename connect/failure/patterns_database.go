@@ -194,7 +194,7 @@ var databaseRules = []rule{
 			ID: "jdbc-sink-table",
 			Messages: []string{
 				"is missing and auto-creation is disabled", "is missing fields", "cannot alter table", "could not find table:", "because schema evolution is disabled", "alteration is disabled", "auto-evolution is disabled", "schema evolution is disabled", "table * is not found", "table * does not exist", "table or view not found", "table not found", "no such table", "column not found", "no such column",
-				"unrecognized column", "missing columns in table", "cannot find column",
+				"unrecognized column", "missing columns in table", "cannot find column", "table * was not found", "column family * does not exist", "invalid table name", "invalid column name", "no such column family",
 			},
 			Exceptions: []string{"io.confluent.connect.jdbc.sink.TableAlterOrCreateException"},
 			Class:      ClassDataConstraint, Advice: AdviceAfterChange, Summary: "The table[ {table}] lacks what the record has.", Remedies: fixTable, Source: "Confluent JDBC sink: DbStructure; Debezium JDBC sink: JdbcChangeEventSink",

@@ -82,7 +82,7 @@ var kafkaRules = []rule{
 		Pattern: Pattern{
 			ID: "oauth-token",
 			Messages: []string{
-				"invalid_client", "invalid_grant", "unauthorized_client", "access_denied", "invalid_token", "failed to authenticate", "token endpoint", "could not obtain access token", "failed to obtain access token", "unable to obtain access token", "failed to get access token", "failed to fetch token", "oauth token",
+				"invalid_client", "invalid_grant", "unauthorized_client", "invalid_scope", "access_denied", "invalid_token", "failed to authenticate", "token endpoint", "could not obtain access token", "failed to obtain access token", "unable to obtain access token", "failed to get access token", "failed to fetch token", "oauth token",
 				"invalid access token", "access token expired", "access token has expired", "token has expired", "token is expired", "token expired", "jwt expired", "jwt token is invalid", "expired token", "invalid jwt", "invalid bearer token", "expiredauthenticationtoken", "invalid refresh token", "refresh token", "incorrectclientid",
 			},
 			Class: ClassAuthentication, Advice: AdviceAfterChange,

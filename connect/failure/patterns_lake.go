@@ -4,9 +4,15 @@ package failure
 var lakeRules = []rule{
 	{
 		Pattern: Pattern{
-			ID: "iceberg-table-missing", Exceptions: []string{"org.apache.iceberg.exceptions.NoSuchTableException", "org.apache.iceberg.exceptions.NoSuchNamespaceException", "org.apache.iceberg.exceptions.NoSuchIcebergTableException", "org.projectnessie.error.NessieNotFoundException", "org.apache.iceberg.exceptions.NoSuchViewException", "org.apache.iceberg.exceptions.NotFoundException", "org.apache.hadoop.hive.metastore.api.NoSuchObjectException"}, Messages: []string{"warehouse * not found", "table does not exist:", "namespace does not exist"}, Class: ClassConfiguration, Advice: AdviceAfterChange,
-			Summary: "The table, namespace or warehouse is not in the catalog[: {table}].", Remedies: []string{"Create the table, or set iceberg.tables.auto-create-enabled=true.", "Check iceberg.catalog.uri, iceberg.catalog.warehouse and the table's name."}, Source: "org.apache.iceberg.exceptions",
+			ID: "iceberg-table-missing", Exceptions: []string{"org.apache.iceberg.exceptions.NoSuchTableException", "org.apache.iceberg.exceptions.NoSuchIcebergTableException", "org.apache.iceberg.exceptions.NoSuchViewException"}, Messages: []string{"table does not exist:"}, Class: ClassDataConstraint, Advice: AdviceAfterChange,
+			Summary: "The table is not in the catalog[: {table}].", Remedies: []string{"Create the table, or set iceberg.tables.auto-create-enabled=true.", "Check iceberg.catalog.uri, iceberg.catalog.warehouse and the table's name."}, Source: "org.apache.iceberg.exceptions",
 		}, weight: weightExact, either: true,
+	},
+	{
+		Pattern: Pattern{
+			ID: "iceberg-namespace-missing", Exceptions: []string{"org.apache.iceberg.exceptions.NoSuchNamespaceException", "org.projectnessie.error.NessieNotFoundException", "org.apache.iceberg.exceptions.NotFoundException", "org.apache.hadoop.hive.metastore.api.NoSuchObjectException"}, Messages: []string{"warehouse * not found", "namespace does not exist"}, Class: ClassConfiguration, Advice: AdviceAfterChange,
+			Summary: "The namespace, branch or warehouse is not in the catalog[: {object}].", Remedies: []string{"Check iceberg.catalog.uri, iceberg.catalog.warehouse and the names of namespace and branch; create what is missing."}, Source: "org.apache.iceberg.exceptions, Nessie, Hive metastore",
+		}, weight: weightSpecific, either: true,
 	},
 	{
 		Pattern: Pattern{

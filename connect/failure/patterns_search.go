@@ -20,7 +20,7 @@ var searchRules = []rule{
 	},
 	{
 		Pattern: Pattern{
-			ID: "search-index-missing", Messages: []string{"index_not_found_exception", "invalid_index_name_exception", "index_closed_exception", "no such index", "invalid_alias_name_exception", "aliases_not_found_exception", "data stream * does not exist"}, Class: ClassConfiguration, Advice: AdviceAfterChange,
+			ID: "search-index-missing", Messages: []string{"index_not_found_exception", "invalid_index_name_exception", "index_closed_exception", "no such index", "invalid_alias_name_exception", "aliases_not_found_exception", "data stream * does not exist"}, Class: ClassDataConstraint, Advice: AdviceAfterChange,
 			Summary: "The index[ {table}] does not exist or may not be called so.", Remedies: []string{"Create the index, alias or data stream, or correct the topic-to-index mapping (topic.to.external.resource.mapping, index.name.format).", "Index names are lower case: add a RegexRouter or lower-case transform."}, Source: "Elasticsearch and OpenSearch",
 		}, weight: weightExact,
 	},

@@ -118,7 +118,7 @@ var storeRules = []rule{
 	},
 	{
 		Pattern: Pattern{
-			ID: "sftp", Messages: []string{"auth fail", "userauth fail", "no such file", "not a directory", "unknownhostkey", "reject hostkey", "hostkey has been changed"}, Exceptions: []string{"com.jcraft.jsch.", "org.apache.sshd.", "net.schmizz.sshj."}, Class: ClassConfiguration, Advice: AdviceAfterChange,
+			ID: "sftp", Messages: []string{"auth fail", "userauth fail", "no such file", "not a directory", "unknownhostkey", "reject hostkey", "hostkey has been changed"}, Class: ClassConfiguration, Advice: AdviceAfterChange,
 			Summary: "The SFTP server refuses the log-in, the key or the path.", Remedies: []string{"Check user, key and known host of the connector, and that the directory exists on the server."}, Source: "JSch, Apache SSHD",
 		}, weight: weightText,
 	},
