@@ -13,7 +13,7 @@
 // # Advice
 //
 // [AdviceRestart] is given only where the text shows that nothing but a new start is needed: a rebalance, a fenced
-// producer, a session that an administrator ended. [AdviceAfterRecovery] is for what passes once the other side is back.
+// producer, a session that was open and broke off. [AdviceAfterRecovery] is for what passes once the other side is back.
 // [AdviceAfterChange] is for what fails again until a person has changed something. What the text does not show is
 // [ClassUnknown] with [AdviceUnknown]: no answer is better than a wrong one.
 //

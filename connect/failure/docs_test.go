@@ -118,7 +118,7 @@ equals the deeper exception decides. What the text does not show is `+"`unknown`
 
 | advice | meaning |
 |---|---|
-| restart | Nothing else is needed. Given for rebalances, fenced producers and sessions an administrator ended only. |
+| restart | Nothing else is needed. Given only for rebalances, fenced producers, and sessions that were open and broke off: where the server is down, the next failure says so. |
 | after recovery | A restart helps once the other side is back, has room, or has let go of a lock. Try again with growing pauses and a limit. |
 | after a change | The same failure comes back until a person has changed something. |
 | cannot tell | The text does not say. |

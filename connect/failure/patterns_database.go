@@ -59,7 +59,7 @@ var databaseRules = []rule{
 	},
 	{
 		Pattern: Pattern{
-			ID: "oracle-connection", Messages: []string{"the network adapter could not establish the connection", "ora-12514", "ora-12541", "ora-12543", "ora-12545", "ora-12537", "ora-12547", "ora-12570", "ora-12571", "ora-03113", "ora-03114", "ora-03135", "ora-01033", "ora-01034", "ora-01089", "ora-01090", "ora-01092", "ora-01109", "ora-12518", "ora-12528", "ora-12526", "ora-12527", "ora-00028", "ora-02396", "ora-17002", "ora-17008", "ora-17410", "ora-17800", "ora-25408", "ora-12637", "ora-12757", "ora-00600", "ora-00603", "no more data to read from socket", "io error: got minus one from a read call", "closed connection", "io exception:", "io error:"},
+			ID: "oracle-connection", Messages: []string{"the network adapter could not establish the connection", "ora-12514", "ora-12541", "ora-12543", "ora-12545", "ora-12537", "ora-12547", "ora-12570", "ora-12571", "ora-03113", "ora-03114", "ora-03135", "ora-01033", "ora-01034", "ora-01089", "ora-01090", "ora-01092", "ora-01109", "ora-12518", "ora-12528", "ora-12526", "ora-12527", "ora-02396", "ora-17002", "ora-17008", "ora-17410", "ora-17800", "ora-25408", "ora-12637", "ora-12757", "ora-00600", "ora-00603", "no more data to read from socket", "io error: got minus one from a read call", "closed connection", "io exception:", "io error:"},
 			Class: ClassConnection, Advice: AdviceAfterRecovery, Summary: "The Oracle database[ {host}] cannot be reached.", Remedies: fixServerUp, Source: "Oracle ORA-12541, ORA-03113, ORA-01034, ORA-17002 and kin",
 		}, weight: weightPlatform,
 	},

@@ -34,6 +34,22 @@ var postgresRules = []rule{
 	},
 	{
 		Pattern: Pattern{
+			ID: "postgres-session-broken", Messages: []string{"an i/o error occurred while sending to the backend", "this connection has been closed", "database connection failed when reading from copy", "database connection failed when writing to copy"}, Class: ClassConnection, Advice: AdviceRestart,
+			Summary: "A session that was open with the database broke off: an administrator, a failover or the network ended it.", Remedies: []string{
+				"Restart the task: it opens a new session. Where the server is down, that fails at once and says so.",
+				"Where it repeats, check for a job that ends idle sessions, for failovers, and for a firewall that forgets quiet connections (tcpKeepAlive=true in connection.url, database.tcpKeepAlive).",
+			}, Source: "PostgreSQL JDBC driver; measured: RUNNING at once after pg_terminate_backend, the reason does not reach the trace",
+		}, weight: weightSpecific,
+	},
+	{
+		Pattern: Pattern{
+			ID: "session-killed", Messages: []string{"your session has been killed", "ora-00028", "connection was killed", "session was killed", "in the kill state", "session has been killed", "cursorkilled"}, Class: ClassConnection, Advice: AdviceRestart,
+			Summary: "An administrator ended the session.", Remedies: []string{"Restart the task: it opens a new session."},
+			Source: "Oracle ORA-00028; MySQL 1927; SQL Server 596; MongoDB 237",
+		}, weight: weightExact, codes: []string{"vendor 1927", "vendor 596", "mongo 237"},
+	},
+	{
+		Pattern: Pattern{
 			ID:       "postgres-server-unavailable",
 			Messages: []string{"the database system is starting up", "the database system is shutting down", "the database system is in recovery mode", "the database system is not yet accepting connections", "the database system is not accepting connections", "server closed the connection unexpectedly", "because of crash of another server process"},
 			Class:    ClassConnection, Advice: AdviceAfterRecovery, Summary: "The database is starting, stopping or recovering.", Remedies: fixServerUp, Source: "PostgreSQL 57P02, 57P03",
@@ -42,7 +58,7 @@ var postgresRules = []rule{
 	{
 		Pattern: Pattern{
 			ID:       "postgres-connection",
-			Messages: []string{"the connection attempt failed", "connection attempt timed out", "* refused. check that the hostname and port are correct", "an i/o error occurred while sending to the backend", "this connection has been closed", "database connection failed when reading from copy", "error calling drivermanager.getconnection()", "connection to * refused"},
+			Messages: []string{"the connection attempt failed", "connection attempt timed out", "* refused. check that the hostname and port are correct", "error calling drivermanager.getconnection()", "connection to * refused"},
 			Class:    ClassConnection, Advice: AdviceAfterRecovery, Summary: "The database[ {host}] cannot be reached.", Remedies: fixServerUp, Source: "PostgreSQL JDBC driver: ConnectionFactoryImpl, 08001, 08006",
 		}, weight: weightPlatform,
 	},
@@ -168,7 +184,7 @@ var mysqlRules = []rule{
 	},
 	{
 		Pattern: Pattern{
-			ID: "mysql-connection", Messages: []string{"communications link failure", "socket fail to connect to", "got an error reading communication packets", "server has gone away", "lost connection to mysql server", "could not create connection to database server", "connection.isvalid", "server shutdown in progress", "connection was killed", "query execution was interrupted", "socket error", "(conn=*) connection reset", "unexpected end of stream", "no operations allowed after connection closed"},
+			ID: "mysql-connection", Messages: []string{"communications link failure", "socket fail to connect to", "got an error reading communication packets", "server has gone away", "lost connection to mysql server", "could not create connection to database server", "connection.isvalid", "server shutdown in progress", "query execution was interrupted", "socket error", "(conn=*) connection reset", "unexpected end of stream", "no operations allowed after connection closed"},
 			Class: ClassConnection, Advice: AdviceAfterRecovery, Summary: "The database[ {host}] cannot be reached.", Remedies: fixServerUp, Source: "MySQL Connector/J, MariaDB Connector/J; MySQL 1053, 1317, 2003, 2006, 2013",
 		}, weight: weightPlatform, codes: []string{"vendor 2002", "vendor 2003", "vendor 2006", "vendor 2013", "vendor 1053", "vendor 1317", "vendor 1158", "vendor 1160", "vendor 1080"},
 	},
