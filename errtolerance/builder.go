@@ -138,7 +138,7 @@ type SinkRetry struct {
 func (r SinkRetry) Map() (Settings, error) {
 	info := classify(trim(r.Class))
 	retries, backoff, onError := "", "", ""
-	switch info.family { //nolint:exhaustive // the others have none, or are not known whole
+	switch info.family {
 	case familyJDBCSink, familyHTTPAiven:
 		retries, backoff = "max.retries", "retry.backoff.ms"
 	case familyHTTPConfluent:

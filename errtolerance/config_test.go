@@ -2,6 +2,7 @@ package errtolerance_test
 
 import (
 	"errors"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -92,10 +93,7 @@ func TestApplyToTouchesNothingElse(t *testing.T) {
 		"connector.class": "x", "errors.tolerance": "none", "errors.retry.timeout": "600000", "errors.max.retries": "3",
 		"_comment": "keep me", "errors.deadletterqueue.topic.partitions": "1",
 	}
-	kept := map[string]string{}
-	for k, v := range before {
-		kept[k] = v
-	}
+	kept := maps.Clone(before)
 	after := errtolerance.DeadLetter("dlq").ApplyTo(before)
 	assert.Equal(t, kept, before, "the argument is not modified")
 	assert.Equal(t, map[string]string{
@@ -213,7 +211,7 @@ func randomConfig(r *rand.Rand) errtolerance.Config {
 
 func TestFromMapOfMapIsNormalize(t *testing.T) {
 	t.Parallel()
-	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a property test wants repeatable numbers, not secret ones
+	r := rand.New(rand.NewPCG(1, 2))
 	for range 20_000 {
 		c := randomConfig(r)
 		got, err := errtolerance.FromMap(c.Map())
@@ -257,6 +255,8 @@ func TestValidateSaysWhereRecordsAreLostOrTheTaskFails(t *testing.T) {
 		{"a topic that only the worker knows", errtolerance.DeadLetter("${env:DLQ}"), sink, nil},
 		{"an unknown tolerance", errtolerance.FailFast().WithTolerance("data"), sink, []string{"errors.tolerance"}},
 		{"a negative maximum delay without retries", errtolerance.FailFast().WithRetryDelayMax(-time.Second), sink, nil},
+		{"for ever on a worker that takes it for never", errtolerance.FailFast().WithRetryTimeout(errtolerance.Forever), errtolerance.Target{KafkaVersion: "3.3.2"}, []string{"errors.retry.timeout"}},
+		{"for ever on a worker that knows it", errtolerance.FailFast().WithRetryTimeout(errtolerance.Forever), errtolerance.Target{KafkaVersion: "3.4.0"}, nil},
 		{"a negative maximum delay with retries", errtolerance.FailFast().WithRetry(time.Second, -time.Second), sink, []string{"errors.retry.delay.max.ms"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -30,8 +30,7 @@ func javaMatcher(pattern string) (match func(string) bool, v regexVerdict) {
 	}
 	// Alone first: wrapped, unbalanced parentheses could come out balanced.
 	if _, err := syntax.Parse(pattern, syntax.Perl); err != nil {
-		var e *syntax.Error
-		if errors.As(err, &e) {
+		if e, ok := errors.AsType[*syntax.Error](err); ok {
 			switch e.Code { //nolint:exhaustive // the others may be fine in Java
 			case syntax.ErrMissingParen, syntax.ErrUnexpectedParen, syntax.ErrMissingBracket, syntax.ErrTrailingBackslash:
 				return nil, regexBroken

@@ -138,7 +138,7 @@ func readLong(key, v string) (int64, *KeyError) {
 func readShort(key, v string) (int16, *KeyError) {
 	n, ok := parseInteger(v, 16)
 	if ok {
-		return int16(n), nil
+		return int16(n), nil //nolint:gosec // parsed with 16 bits
 	}
 	if unresolved(v) || standIn(v) {
 		return 0, &KeyError{Key: key, Reason: unresolvedReason}
@@ -202,7 +202,7 @@ func asciiDigits(s string) string {
 		}
 		// Decimal digits come in runs that begin at their zero, all aligned within one range of the table.
 		for _, rg := range unicode.Nd.R16 {
-			if uint16(r) >= rg.Lo && r <= rune(rg.Hi) {
+			if r >= rune(rg.Lo) && r <= rune(rg.Hi) {
 				return '0' + (r-rune(rg.Lo))%10
 			}
 		}

@@ -155,7 +155,7 @@ func Predict(connector map[string]string, target Target, e Event) Outcome {
 	if p.startFails() {
 		return o
 	}
-	switch e.Stage { //nolint:exhaustive // the rest are the operations
+	switch e.Stage {
 	case StagePut:
 		p.put()
 	case StagePoll:

@@ -96,7 +96,7 @@ func (s *subject) ownRetries() {
 	}
 	key, backoffKey, exponential, blocks := "", "", false, true
 	var attempts, backoff integer
-	switch s.info.family { //nolint:exhaustive // the others have no keys of their own
+	switch s.info.family {
 	case familyElasticsearch, familyOpenSearch:
 		key, backoffKey, exponential = "max.retries", "retry.backoff.ms", true
 		attempts, backoff = s.number(key, 5), s.number(backoffKey, 100)

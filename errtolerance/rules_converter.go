@@ -72,7 +72,7 @@ func (s *subject) registry(prefix string) {
 	url := prefix + ".schema.registry.url"
 	if v, ok := s.cfg[url]; !ok || trim(v) == "" {
 		sev := SeverityWarning
-		if _, any := s.cfg[prefix+".basic.auth.user.info"]; !any && !s.registryElsewhere() && !s.t.Complete {
+		if _, info := s.cfg[prefix+".basic.auth.user.info"]; !info && !s.registryElsewhere() && !s.t.Complete {
 			// Nothing about a registry at all: a snippet, or a managed worker that fills it in.
 			sev = SeverityInfo
 		}

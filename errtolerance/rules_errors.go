@@ -108,7 +108,7 @@ func (s *subject) deadLetterQueue() {
 }
 
 func (s *subject) sourceDLQFix() string {
-	switch s.info.family { //nolint:exhaustive // the others have no counterpart
+	switch s.info.family {
 	case familyDebezium:
 		return "remove it and set " + KeyLogEnable + "=true; event.processing.failure.handling.mode is the connector's own tolerance"
 	default:

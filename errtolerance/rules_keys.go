@@ -72,12 +72,12 @@ func (s *subject) errorsKey(key string) {
 		s.imaginary(key, d)
 		return
 	}
-	if real := nearestErrorsKey(key); real != "" {
-		fix := "write " + real
-		if _, ok := s.cfg[real]; ok {
-			fix = "remove it, " + real + " is set as well"
+	if nearest := nearestErrorsKey(key); nearest != "" {
+		fix := "write " + nearest
+		if _, ok := s.cfg[nearest]; ok {
+			fix = "remove it, " + nearest + " is set as well"
 		}
-		s.addAt(s.unlessOwn(SeverityWarning), "ET201", key, "Kafka has no such key and ignores it: "+real+" is the nearest", fix)
+		s.addAt(s.unlessOwn(SeverityWarning), "ET201", key, "Kafka has no such key and ignores it: "+nearest+" is the nearest", fix)
 		return
 	}
 	if !strings.HasPrefix(key, "errors.") {
@@ -125,15 +125,15 @@ func (s *subject) imaginary(key string, d draftKey) {
 func nearestErrorsKey(key string) string {
 	// errors_tolerance, Errors.Tolerance, errors-tolerance: the same letters.
 	folded := fold(key)
-	for _, real := range realErrorsKeys {
-		if folded == fold(real) || "errors."+key == real || "errors"+folded == fold(real) {
-			return real
+	for _, known := range realErrorsKeys {
+		if folded == fold(known) || "errors."+key == known || "errors"+folded == fold(known) {
+			return known
 		}
 	}
 	best, distance := "", 99
-	for _, real := range realErrorsKeys {
-		if d := editDistance(key, real, 6); d < distance {
-			best, distance = real, d
+	for _, known := range realErrorsKeys {
+		if d := editDistance(key, known, 6); d < distance {
+			best, distance = known, d
 		}
 	}
 	// A missing or an extra word end (.ms, s, .name) is three or four letters; anything more is another key.

@@ -3,6 +3,8 @@ package errtolerance
 import (
 	"errors"
 	"fmt"
+
+	"github.com/go-reconnect/reconnect/internal/kversion"
 )
 
 // Validate returns an error for each setting with which records will be lost or the connector will not start on target:
@@ -49,6 +51,9 @@ func (c Config) Validate(target Target) error {
 	}
 	if c.RetryTimeout != 0 && c.RetryDelayMax < 0 {
 		fail(KeyRetryDelayMax, false, "a negative maximum makes the first retry fail and hides the record's own error", "write 60000, or remove the key")
+	}
+	if v, ok := kversion.Parse(target.KafkaVersion); ok && c.RetryTimeout < 0 && !v.AtLeast(3, 4) {
+		fail(KeyRetryTimeout, false, "negative: before Kafka 3.4 this means no retries at all (KAFKA-13952)", "write the milliseconds you can afford, as in 60000")
 	}
 	return errors.Join(errs...)
 }

@@ -28,17 +28,17 @@ type wildConfig struct {
 	} `json:"review"`
 }
 
-func wildConfigs(t testing.TB) []wildConfig {
-	t.Helper()
+func wildConfigs(tb testing.TB) []wildConfig {
+	tb.Helper()
 	files, err := filepath.Glob("testdata/configs/*.json")
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
+	require.NoError(tb, err)
+	require.NotEmpty(tb, files)
 	var out []wildConfig
 	for _, f := range files {
 		raw, err := os.ReadFile(f)
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		var c wildConfig
-		require.NoError(t, json.Unmarshal(raw, &c), f)
+		require.NoError(tb, json.Unmarshal(raw, &c), f)
 		out = append(out, c)
 	}
 	return out

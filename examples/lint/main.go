@@ -56,7 +56,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	f := flag.NewFlagSet("lint", flag.ContinueOnError)
 	f.SetOutput(out)
 	f.Usage = func() {
-		fmt.Fprintln(out, "usage: lint [flags] file-or-folder...   or   lint [flags] -connect URL")
+		_, _ = fmt.Fprintln(out, "usage: lint [flags] file-or-folder...   or   lint [flags] -connect URL")
 		f.PrintDefaults()
 	}
 	f.StringVar(&o.connect, "connect", "", "URLs of the workers of one cluster, separated by commas: lint every connector there")
@@ -134,7 +134,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) (int, error)
 		return exitTrouble, err
 	}
 	if o.format == "text" {
-		fmt.Fprintf(errOut, "%d connector(s), %d finding(s)\n", len(set.connectors), len(findings))
+		_, _ = fmt.Fprintf(errOut, "%d connector(s), %d finding(s)\n", len(set.connectors), len(findings))
 	}
 	if !o.never && findings.Max() >= o.failOn {
 		return exitFindings, nil

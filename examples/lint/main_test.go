@@ -13,11 +13,11 @@ import (
 	"github.com/go-reconnect/reconnect/connect/connecttest"
 )
 
-func lint(t *testing.T, args ...string) (code int, out, errOut string, err error) {
+func lint(t *testing.T, args ...string) (code int, out string, err error) {
 	t.Helper()
 	var o, e bytes.Buffer
 	code, err = run(t.Context(), args, &o, &e)
-	return code, o.String(), e.String(), err
+	return code, o.String(), err
 }
 
 func write1(t *testing.T, name, content string) string {
@@ -42,7 +42,7 @@ func TestReadsEveryShapeOfConfiguration(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			code, out, _, err := lint(t, write1(t, tt.file, tt.content))
+			code, out, err := lint(t, write1(t, tt.file, tt.content))
 			require.NoError(t, err)
 			assert.Equal(t, exitFindings, code)
 			assert.Contains(t, out, want)
@@ -80,7 +80,7 @@ func TestExitCodes(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			code, _, _, err := lint(t, tt.args...)
+			code, _, err := lint(t, tt.args...)
 			assert.Equal(t, tt.code, code)
 			assert.Equal(t, tt.fail, err != nil, "%v", err)
 		})
@@ -91,7 +91,7 @@ func TestSARIFPointsAtTheLineOfTheKey(t *testing.T) {
 	t.Parallel()
 	path := write1(t, "two.yaml", "kind: KafkaConnector\napiVersion: x/v1\nmetadata: {name: a}\nspec:\n  class: FileStreamSink\n  config: {topics: t, errors.tolerance: none}\n---\n"+
 		"kind: KafkaConnector\napiVersion: x/v1\nmetadata: {name: b}\nspec:\n  class: FileStreamSink\n  config:\n    topics: t\n    errors.tolerance: ALL\n")
-	code, out, _, err := lint(t, "-format", "sarif", path)
+	code, out, err := lint(t, "-format", "sarif", path)
 	require.NoError(t, err)
 	assert.Equal(t, exitFindings, code)
 	var log struct {
@@ -118,13 +118,13 @@ func TestLintsEveryRunningConnector(t *testing.T) {
 		"connector.class": "org.apache.kafka.connect.file.FileStreamSinkConnector", "topics": "orders", "errors.tolerance": "all",
 		"connection.password": "hunter2",
 	})
-	code, out, _, err := lint(t, "-connect", srv.URL(), "-format", "json")
+	code, out, err := lint(t, "-connect", srv.URL(), "-format", "json")
 	require.NoError(t, err)
 	assert.Equal(t, exitFindings, code)
 	assert.Contains(t, out, `"code": "ET301"`)
 	assert.Contains(t, out, `"connector": "orders"`)
 	assert.NotContains(t, out, "hunter2")
-	code, _, _, err = lint(t, "-connect", "http://127.0.0.1:1")
+	code, _, err = lint(t, "-connect", "http://127.0.0.1:1")
 	require.Error(t, err)
 	assert.Equal(t, exitTrouble, code)
 }

@@ -1,0 +1,9 @@
+package errtolerance_test
+
+import (
+	"testing"
+
+	"github.com/go-reconnect/reconnect/internal/testutil"
+)
+
+func TestMain(m *testing.M) { testutil.Main(m) }
