@@ -86,7 +86,7 @@ func (s *Supervisor) judge(ctx context.Context, l *look) (Result, error) {
 	res.Restarted, res.Refused = restarted, refused
 	res.Unhealthy = s.tidy(l)
 	s.inform(ctx, l, now)
-	res.RequeueAfter = max(minRequeue, next.Sub(s.now()))
+	res.RequeueAfter = max(min(minRequeue, s.cfg.Interval), next.Sub(s.now()))
 	return res, errors.Join(errs...)
 }
 
