@@ -130,7 +130,7 @@ func (e contractEndpoint) cell(family string, table []contractEndpoint) (cases [
 	case famStarting:
 		return one("Jetty's page", request, sameEverywhere(wanted{status: 404, page: "Not Found", class: errNotConnect})).in(phaseStarting), ""
 	case famBusy:
-		return e.busy(request)
+		return e.busy(request), ""
 	}
 	return nil, ""
 }
@@ -189,7 +189,7 @@ func (e contractEndpoint) badBody(family string, request contractRequest) (contr
 	body := func(name, text string) contractCase {
 		q := request
 		q.Body = text
-		return contractCase{name: name, request: q, want: anyMessage(500, "")}
+		return contractCase{name: name, request: q, want: anyMessage()}
 	}
 	switch family {
 	case famMalformed:
@@ -203,7 +203,7 @@ func (e contractEndpoint) badBody(family string, request contractRequest) (contr
 	untyped.NoType = true
 	return contractCases{
 		body("null", "null"),
-		{name: "no body", request: missing, want: anyMessage(500, "")},
+		{name: "no body", request: missing, want: anyMessage()},
 		{name: "no type", request: untyped, want: refusal(415, "HTTP 415 Unsupported Media Type", "")},
 	}, ""
 }
@@ -300,16 +300,16 @@ func (e contractEndpoint) gone(request contractRequest) (contractCases, string) 
 }
 
 // busy is asked of a worker whose herder is stuck. What the herder is not needed for is answered at once.
-func (e contractEndpoint) busy(request contractRequest) (contractCases, string) {
+func (e contractEndpoint) busy(request contractRequest) contractCases {
 	switch {
 	case e.path == "/health":
-		return one("unhealthy after 10 s", request, sameEverywhere(wanted{status: 500, kind: jsonType, shape: "{message: string, status: string}"})).in(phaseBusy), ""
+		return one("unhealthy after 10 s", request, sameEverywhere(wanted{status: 500, kind: jsonType, shape: "{message: string, status: string}"})).in(phaseBusy)
 	case e.where == anyWorker:
-		return one("is answered at once", request, func(w *world) wanted { return wanted{status: -2} }).in(phaseBusy), ""
+		return one("is answered at once", request, func(*world) wanted { return wanted{status: -2} }).in(phaseBusy)
 	case strings.HasSuffix(e.path, "/pause"), strings.HasSuffix(e.path, "/resume"):
-		return one("500 after 30 s", request, refusal(500, "Error writing target state to Kafka", "")).in(phaseBusy), ""
+		return one("500 after 30 s", request, refusal(500, "Error writing target state to Kafka", "")).in(phaseBusy)
 	case strings.HasSuffix(e.path, "?includeTasks"):
-		return one("500 after 30 s", request, refusal(500, `Error writing restart request for \{connectorName='<many>', onlyFailed=false, includeTasks=true\} to Kafka`, "")).in(phaseBusy), ""
+		return one("500 after 30 s", request, refusal(500, `Error writing restart request for \{connectorName='<many>', onlyFailed=false, includeTasks=true\} to Kafka`, "")).in(phaseBusy)
 	}
 	return one("500 after 90 s", request, func(w *world) wanted {
 		if e.absent(w) {
@@ -320,5 +320,5 @@ func (e contractEndpoint) busy(request contractRequest) (contractCases, string) 
 			message = "Request timed out"
 		}
 		return wanted{status: 500, kind: jsonType, message: message, shape: errorShape, class: errTimeout}
-	}).in(phaseBusy), ""
+	}).in(phaseBusy)
 }

@@ -64,9 +64,9 @@ const jsonType = "application/json"
 
 func sameEverywhere(x wanted) func(*world) wanted { return func(*world) wanted { return x } }
 
-// ok is an answer with a JSON body of a shape.
-func ok(status int, shape string, free ...string) func(*world) wanted {
-	return sameEverywhere(wanted{status: status, kind: jsonType, shape: shape, free: free})
+// ok is a 200 with a JSON body of a shape.
+func ok(shape string, free ...string) func(*world) wanted {
+	return sameEverywhere(wanted{status: 200, kind: jsonType, shape: shape, free: free})
 }
 
 // done is an answer without a body.
@@ -108,9 +108,9 @@ func statusShape(w *world, tasks string) string {
 	return "{connector: " + instanceShape(w, "", "string", "") + ", name: string, tasks: [" + tasks + "], type: string}"
 }
 
-func okStatus(status int, tasks func(w *world) string) func(*world) wanted {
+func okStatus(tasks func(w *world) string) func(*world) wanted {
 	return func(w *world) wanted {
-		return wanted{status: status, kind: jsonType, shape: statusShape(w, tasks(w))}
+		return wanted{status: 200, kind: jsonType, shape: statusShape(w, tasks(w))}
 	}
 }
 
@@ -125,29 +125,29 @@ func contractTable() []contractEndpoint {
 		{
 			method: http.MethodGet, path: "/", where: anyWorker, example: "/",
 			cells: map[string][]contractCase{famOK: {
-				{name: "names the version", request: get("/"), want: ok(200, "{commit: string, kafka_cluster_id: string, version: string}"), bothWorkers: true, alone: "commit and cluster id are their own"},
+				{name: "names the version", request: get("/"), want: ok("{commit: string, kafka_cluster_id: string, version: string}"), bothWorkers: true, alone: "commit and cluster id are their own"},
 			}},
 		},
 		{
 			method: http.MethodGet, path: "/health", since: [2]int{3, 9}, where: herder, example: "/health",
 			cells: map[string][]contractCase{famOK: {
-				{name: "is healthy", request: get("/health"), want: ok(200, "{message: string, status: string}"), bothWorkers: true},
+				{name: "is healthy", request: get("/health"), want: ok("{message: string, status: string}"), bothWorkers: true},
 			}},
 		},
 		{
 			method: http.MethodGet, path: "/connectors", where: anyWorker, example: "/connectors",
 			cells: map[string][]contractCase{famOK: {
-				{name: "lists names", request: get("/connectors"), want: ok(200, "[string]"), bothWorkers: true, alone: "a shared cluster may have others"},
-				{name: "expands statuses", request: get("/connectors?expand=status"), bothWorkers: true, alone: "as above", want: func(w *world) wanted {
+				{name: "lists names", request: get("/connectors"), want: ok("[string]"), bothWorkers: true, alone: "a shared cluster may have others"},
+				{name: "expands statuses", request: get("/connectors?expand=status"), bothWorkers: true, alone: "as above", want: func(*world) wanted {
 					return wanted{status: 200, kind: jsonType}
 				}},
 				{name: "expands infos", request: get("/connectors?expand=info"), bothWorkers: true, alone: "as above", want: sameEverywhere(wanted{status: 200, kind: jsonType})},
-				{name: "an unknown expansion gives empty objects", request: get("/connectors?expand=bogus"), want: ok(200, "{*: {}}", ""), alone: "as above"},
-				{name: "an empty expansion too", request: get("/connectors?expand="), want: ok(200, "{*: {}}", ""), alone: "as above"},
-				{name: "with a trailing slash", request: get("/connectors/"), want: ok(200, "[string]"), alone: "as above"},
+				{name: "an unknown expansion gives empty objects", request: get("/connectors?expand=bogus"), want: ok("{*: {}}", ""), alone: "as above"},
+				{name: "an empty expansion too", request: get("/connectors?expand="), want: ok("{*: {}}", ""), alone: "as above"},
+				{name: "with a trailing slash", request: get("/connectors/"), want: ok("[string]"), alone: "as above"},
 				{name: "HEAD has no body", request: contractRequest{Method: http.MethodHead, Path: "/connectors"}, want: sameEverywhere(wanted{status: 200, kind: jsonType, text: ""})},
 				{name: "OPTIONS names the methods", request: contractRequest{Method: http.MethodOptions, Path: "/connectors"}, want: sameEverywhere(wanted{status: 200, kind: jsonType, text: ""})},
-				{name: "without Accept", request: contractRequest{Method: http.MethodGet, Path: "/connectors", Header: map[string]string{"Accept": "*/*"}}, want: ok(200, "[string]"), alone: "as above"},
+				{name: "without Accept", request: contractRequest{Method: http.MethodGet, Path: "/connectors", Header: map[string]string{"Accept": "*/*"}}, want: ok("[string]"), alone: "as above"},
 			}},
 		},
 		createEndpoint(),
@@ -155,8 +155,8 @@ func contractTable() []contractEndpoint {
 			method: http.MethodGet, path: "/connectors/{c}", where: herder, gated: 500, example: "/connectors/<sink>",
 			cells: map[string][]contractCase{
 				famOK: {
-					{name: "of a running connector", request: get("/connectors/<sink>"), want: ok(200, withTasks, ".config"), bothWorkers: true},
-					{name: "of a stopped one", request: get("/connectors/<stopped>"), want: ok(200, noTasks, ".config")},
+					{name: "of a running connector", request: get("/connectors/<sink>"), want: ok(withTasks, ".config"), bothWorkers: true},
+					{name: "of a stopped one", request: get("/connectors/<stopped>"), want: ok(noTasks, ".config")},
 				},
 				famUnknown: {{name: "connector", request: get("/connectors/<none>"), want: refusal(404, "Connector <none> not found", errNotFound), bothWorkers: true}},
 			},
@@ -164,7 +164,7 @@ func contractTable() []contractEndpoint {
 		{
 			method: http.MethodGet, path: "/connectors/{c}/config", where: herder, gated: 500, example: "/connectors/<sink>/config",
 			cells: map[string][]contractCase{
-				famOK:      {{name: "is the map", request: get("/connectors/<sink>/config"), want: ok(200, "{*: string}", ""), bothWorkers: true}},
+				famOK:      {{name: "is the map", request: get("/connectors/<sink>/config"), want: ok("{*: string}", ""), bothWorkers: true}},
 				famUnknown: {{name: "connector", request: get("/connectors/<none>/config"), want: refusal(404, "Connector <none> not found", errNotFound)}},
 			},
 		},
@@ -174,11 +174,11 @@ func contractTable() []contractEndpoint {
 			method: http.MethodGet, path: "/connectors/{c}/status", where: anyWorker, example: "/connectors/<sink>/status",
 			cells: map[string][]contractCase{
 				famOK: {
-					{name: "of a running connector", request: get("/connectors/<sink>/status"), want: okStatus(200, runningTask), bothWorkers: true},
-					{name: "of a paused one without tasks", request: get("/connectors/<paused>/status"), want: okStatus(200, noTask)},
-					{name: "of a stopped one", request: get("/connectors/<stopped>/status"), want: okStatus(200, noTask)},
-					{name: "of one whose task failed in start", request: get("/connectors/<failed>/status"), want: okStatus(200, failedTask)},
-					{name: "of one whose task could not be built", request: get("/connectors/<unbuilt>/status"), want: okStatus(200, func(w *world) string {
+					{name: "of a running connector", request: get("/connectors/<sink>/status"), want: okStatus(runningTask), bothWorkers: true},
+					{name: "of a paused one without tasks", request: get("/connectors/<paused>/status"), want: okStatus(noTask)},
+					{name: "of a stopped one", request: get("/connectors/<stopped>/status"), want: okStatus(noTask)},
+					{name: "of one whose task failed in start", request: get("/connectors/<failed>/status"), want: okStatus(failedTask)},
+					{name: "of one whose task could not be built", request: get("/connectors/<unbuilt>/status"), want: okStatus(func(w *world) string {
 						return instanceShape(w, "id", "null", "trace")
 					})},
 				},
@@ -189,8 +189,8 @@ func contractTable() []contractEndpoint {
 			method: http.MethodGet, path: "/connectors/{c}/tasks", where: herder, gated: 500, example: "/connectors/<sink>/tasks",
 			cells: map[string][]contractCase{
 				famOK: {
-					{name: "of a running connector", request: get("/connectors/<sink>/tasks"), want: ok(200, "[{config: {*: string}, id: "+taskID+"}]", "[].config"), bothWorkers: true},
-					{name: "of a stopped one", request: get("/connectors/<stopped>/tasks"), want: ok(200, "[]")},
+					{name: "of a running connector", request: get("/connectors/<sink>/tasks"), want: ok("[{config: {*: string}, id: "+taskID+"}]", "[].config"), bothWorkers: true},
+					{name: "of a stopped one", request: get("/connectors/<stopped>/tasks"), want: ok("[]")},
 				},
 				famUnknown: {{name: "connector", request: get("/connectors/<none>/tasks"), want: refusal(404, "Connector <none> not found", errNotFound)}},
 			},
@@ -241,8 +241,8 @@ func contractTable() []contractEndpoint {
 			method: http.MethodGet, path: "/connectors/{c}/offsets", since: [2]int{3, 5}, where: herder, example: "/connectors/<sink>/offsets",
 			cells: map[string][]contractCase{
 				famOK: {
-					{name: "of a sink that has read nothing", request: get("/connectors/<stopped>/offsets"), want: ok(200, "{offsets: []}"), bothWorkers: true},
-					{name: "of a source that has read nothing", request: get("/connectors/<source>/offsets"), want: ok(200, "{offsets: []}")},
+					{name: "of a sink that has read nothing", request: get("/connectors/<stopped>/offsets"), want: ok("{offsets: []}"), bothWorkers: true},
+					{name: "of a source that has read nothing", request: get("/connectors/<source>/offsets"), want: ok("{offsets: []}")},
 				},
 				famUnknown: {{name: "connector", request: get("/connectors/<none>/offsets"), want: refusal(404, "Connector <none> not found", errNotFound)}},
 			},
@@ -252,8 +252,8 @@ func contractTable() []contractEndpoint {
 		{
 			method: http.MethodGet, path: "/connectors/{c}/topics", since: [2]int{2, 5}, where: anyWorker, example: "/connectors/<sink>/topics",
 			cells: map[string][]contractCase{
-				famOK:      {{name: "of a sink that has read nothing", request: get("/connectors/<sink>/topics"), bothWorkers: true, want: ok(200, "{*: {topics: []}}", "")}},
-				famUnknown: {{name: "connector has no topics", request: get("/connectors/<none>/topics"), want: ok(200, "{*: {topics: []}}", "")}},
+				famOK:      {{name: "of a sink that has read nothing", request: get("/connectors/<sink>/topics"), bothWorkers: true, want: ok("{*: {topics: []}}", "")}},
+				famUnknown: {{name: "connector has no topics", request: get("/connectors/<none>/topics"), want: ok("{*: {topics: []}}", "")}},
 				famState:   {{name: "with topic tracking disabled", phase: phaseNoTracking, request: get("/connectors/<sink>/topics"), want: refusal(403, `Topic tracking is disabled\.`, errForbidden)}},
 			},
 		},
@@ -272,8 +272,8 @@ func contractTable() []contractEndpoint {
 		{
 			method: http.MethodGet, path: "/connector-plugins", where: anyWorker, example: "/connector-plugins",
 			cells: map[string][]contractCase{famOK: {
-				{name: "lists connectors", request: get("/connector-plugins"), want: ok(200, "[{class: string, type: string, version: string}]"), bothWorkers: true, alone: "which plugins there are is the installation's"},
-				{name: "lists everything", request: get("/connector-plugins?connectorsOnly=false"), want: ok(200, "[{class: string, type: string, version: string}]"), alone: "as above"},
+				{name: "lists connectors", request: get("/connector-plugins"), want: ok("[{class: string, type: string, version: string}]"), bothWorkers: true, alone: "which plugins there are is the installation's"},
+				{name: "lists everything", request: get("/connector-plugins?connectorsOnly=false"), want: ok("[{class: string, type: string, version: string}]"), alone: "as above"},
 			}},
 		},
 		pluginConfigEndpoint(),
@@ -281,13 +281,13 @@ func contractTable() []contractEndpoint {
 		{
 			method: http.MethodGet, path: "/admin/loggers", since: [2]int{2, 4}, where: anyWorker, example: "/admin/loggers",
 			cells: map[string][]contractCase{famOK: {
-				{name: "lists levels", request: get("/admin/loggers"), want: ok(200, "{*: {last_modified: null, level: string}}", ""), alone: "a worker has some 240 loggers"},
+				{name: "lists levels", request: get("/admin/loggers"), want: ok("{*: {last_modified: null, level: string}}", ""), alone: "a worker has some 240 loggers"},
 			}},
 		},
 		{
 			method: http.MethodGet, path: "/admin/loggers/{l}", since: [2]int{2, 4}, where: anyWorker, example: "/admin/loggers/root",
 			cells: map[string][]contractCase{
-				famOK:      {{name: "of root", request: get("/admin/loggers/root"), want: ok(200, "{last_modified: null, level: string}"), bothWorkers: true}},
+				famOK:      {{name: "of root", request: get("/admin/loggers/root"), want: ok("{last_modified: null, level: string}"), bothWorkers: true}},
 				famUnknown: {{name: "logger", request: get("/admin/loggers/com.example.nope"), want: refusal(404, `Logger com\.example\.nope not found\.`, errNotFound)}},
 			},
 		},

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -114,7 +115,7 @@ func (x wanted) check(t *testing.T, w *world, q contractRequest, a contractAnswe
 	x.checkClass(t, w, q, a)
 	if x.page != "" {
 		assert.Equal(t, "text/html;charset=iso-8859-1", a.Header.Get("Content-Type"), "%s", a)
-		assert.Contains(t, string(a.Body), "<title>Error "+fmt.Sprint(x.status)+" "+x.page+"</title>")
+		assert.Contains(t, string(a.Body), "<title>Error "+strconv.Itoa(x.status)+" "+x.page+"</title>")
 		return
 	}
 	assert.Equal(t, x.kind, a.Header.Get("Content-Type"), "content type of %s", a)
@@ -159,8 +160,8 @@ var (
 	anyTrace     = regexp.MustCompile(`"trace":"((?:[^"\\]|\\[^n])*)(?:[^"\\]|\\.)*"`)
 )
 
-// comparable takes out of a body what differs between any two clusters, or between Kafka's builds.
-func comparable(a contractAnswer) any {
+// comparableBody takes out of a body what differs between any two clusters, or between Kafka's builds.
+func comparableBody(a contractAnswer) any {
 	body, isJSON := parseBody(a.Body)
 	if !isJSON {
 		return string(a.Body)

@@ -122,14 +122,13 @@ func (w *world) must(t *testing.T, worker int, q contractRequest) contractAnswer
 }
 
 // try is must for setting up: rebalances that come and go are waited out.
-func (w *world) try(t *testing.T, q contractRequest, want int) contractAnswer {
+func (w *world) try(t *testing.T, q contractRequest, want int) {
 	t.Helper()
 	var a contractAnswer
 	w.eventually(t, q.Method+" "+q.Path, func() bool {
 		a = w.must(t, 0, q)
 		return a.Status == want
 	}, func() string { return a.String() })
-	return a
 }
 
 // eventually polls.

@@ -3,6 +3,7 @@ package connecttest
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -122,7 +123,7 @@ func (s *Server) listConnectors(rq *request) reply {
 	if !ok || !s.version.atLeast(2, 3) {
 		return jsonReply(http.StatusOK, names)
 	}
-	status, info := contains(expand, "status"), contains(expand, "info")
+	status, info := slices.Contains(expand, "status"), slices.Contains(expand, "info")
 	out := &object{}
 	for _, name := range names {
 		var e expandedConnector
@@ -141,15 +142,6 @@ func (s *Server) listConnectors(rq *request) reply {
 		out.add(name, e)
 	}
 	return jsonReply(http.StatusOK, out)
-}
-
-func contains(values []string, want string) bool {
-	for _, v := range values {
-		if v == want {
-			return true
-		}
-	}
-	return false
 }
 
 // postConnectors creates on the leader.
@@ -254,7 +246,7 @@ func (s *Server) putLocked(name string, config *javaMap) reply {
 		return *r
 	}
 	if c == nil {
-		c = s.create(name, config, targetStarted)
+		s.create(name, config, targetStarted)
 		return jsonReply(http.StatusCreated, s.info(name, &configRecord{config: config}, config))
 	}
 	before := c.record

@@ -64,7 +64,7 @@ func fileSourceKeys() []configKey {
 	return []configKey{
 		own("file", "STRING", nil, "HIGH", "The file to read; standard input when there is none."),
 		own("topic", "STRING", nil, "HIGH", "The topic to write to.").must().checked(notEmpty),
-		own("batch.size", "INT", text("2000"), "LOW", "The most records of one poll."),
+		own("batch.size", "INT", new("2000"), "LOW", "The most records of one poll."),
 	}
 }
 
@@ -208,7 +208,7 @@ func throughputStart(task string) func(*Server, *javaMap) string {
 }
 
 // buildTask is what fails before a task exists: a transformation that cannot be configured.
-func buildTask(s *Server, cfg *javaMap) string {
+func buildTask(_ *Server, cfg *javaMap) string {
 	for alias := range strings.SplitSeq(cfg.get("transforms"), ",") {
 		alias = strings.TrimSpace(alias)
 		class := cfg.get("transforms." + alias + ".type")

@@ -25,8 +25,6 @@ type configKey struct {
 	since, until release
 }
 
-func text(s string) *string { return &s }
-
 // own is a key as connectors and SMTs mostly define theirs: without group, width and display name.
 func own(name, kind string, def *string, importance, doc string) configKey {
 	return configKey{name: name, kind: kind, def: def, importance: importance, doc: doc, width: "NONE", display: name, order: -1}
@@ -60,13 +58,13 @@ func (k configKey) parse(raw *string, classes func(string) bool) (value *string,
 		if err != nil {
 			return nil, invalid(k.name, raw, "Not a number of type "+k.kind)
 		}
-		return text(strconv.FormatInt(n, 10)), ""
+		return new(strconv.FormatInt(n, 10)), ""
 	}
 	switch k.kind {
 	case "BOOLEAN":
 		switch strings.ToLower(trimmed) {
 		case "true", "false":
-			return text(strings.ToLower(trimmed)), ""
+			return new(strings.ToLower(trimmed)), ""
 		}
 		return nil, invalid(k.name, raw, "Expected value to be either true or false")
 	case "INT":
@@ -81,21 +79,21 @@ func (k configKey) parse(raw *string, classes func(string) bool) (value *string,
 		}
 	case "LIST":
 		if trimmed == "" {
-			return text(""), ""
+			return new(""), ""
 		}
 		parts := strings.Split(trimmed, ",")
 		for i := range parts {
 			parts[i] = strings.TrimSpace(parts[i])
 		}
-		return text(strings.Join(parts, ",")), ""
+		return new(strings.Join(parts, ",")), ""
 	case "CLASS":
 		if !classes(trimmed) {
 			return nil, invalid(k.name, raw, "Class "+trimmed+" could not be found.")
 		}
 	case "PASSWORD":
-		return text("[hidden]"), ""
+		return new("[hidden]"), ""
 	}
-	return text(trimmed), ""
+	return new(trimmed), ""
 }
 
 // The validators of the common keys.
@@ -161,37 +159,37 @@ func (s *Server) connectorKeys(p *plugin) []configKey {
 		common("name", "STRING", nil, "HIGH", groupCommon, "MEDIUM", "Connector name", 1, "The connector's name, unique in its Connect cluster.").must().checked(connectorName),
 		common("connector.class", "STRING", nil, "HIGH", groupCommon, "LONG", "Connector class", 2,
 			"The connector's class: its full name, simple name or alias. Here "+p.class+", "+p.simpleName()+" or "+p.alias()+".").must(),
-		common("connector.plugin.version", "STRING", text(p.version), "MEDIUM", groupCommon, "MEDIUM", "Connector version", 2, "Which versions of the connector plugin may be used.").from(4, 1),
-		common("tasks.max", "INT", text("1"), "HIGH", groupCommon, "SHORT", "Tasks max", 3, "How many tasks the connector may have at most.").checked(atLeastOne),
-		common("tasks.max.enforce", "BOOLEAN", text("true"), "LOW", groupCommon, "SHORT", "Enforce tasks max", 4, "Whether a connector with more tasks than tasks.max fails. Deprecated.").from(3, 8),
+		common("connector.plugin.version", "STRING", new(p.version), "MEDIUM", groupCommon, "MEDIUM", "Connector version", 2, "Which versions of the connector plugin may be used.").from(4, 1),
+		common("tasks.max", "INT", new("1"), "HIGH", groupCommon, "SHORT", "Tasks max", 3, "How many tasks the connector may have at most.").checked(atLeastOne),
+		common("tasks.max.enforce", "BOOLEAN", new("true"), "LOW", groupCommon, "SHORT", "Enforce tasks max", 4, "Whether a connector with more tasks than tasks.max fails. Deprecated.").from(3, 8),
 		common("key.converter", "CLASS", nil, "LOW", groupCommon, "SHORT", "Key converter class", 5, "The converter of record keys."),
 		common("key.converter.plugin.version", "STRING", nil, "LOW", groupCommon, "SHORT", "Key converter version", 5, "Which versions of the key converter may be used.").from(4, 1),
 		common("value.converter", "CLASS", nil, "LOW", groupCommon, "SHORT", "Value converter class", 6, "The converter of record values."),
 		common("value.converter.plugin.version", "STRING", nil, "LOW", groupCommon, "SHORT", "Value converter version", 6, "Which versions of the value converter may be used.").from(4, 1),
 		common("header.converter", "CLASS", nil, "LOW", groupCommon, "SHORT", "Header converter class", 7, "The converter of record headers."),
 		common("header.converter.plugin.version", "STRING", nil, "LOW", groupCommon, "SHORT", "Header converter version", 7, "Which versions of the header converter may be used.").from(4, 1),
-		common("transforms", "LIST", text(""), "LOW", groupTransforms, "LONG", "Transforms", 8, "The aliases of the transformations, in order."),
-		common("predicates", "LIST", text(""), "LOW", groupPredicates, "LONG", "Predicates", 9, "The aliases of the predicates that transformations use."),
-		common("config.action.reload", "STRING", text("restart"), "LOW", groupCommon, "MEDIUM", "Reload Action", 10, "What a changed external value does: restart the connector, or none."),
-		common("errors.retry.timeout", "LONG", text("0"), "MEDIUM", groupErrors, "MEDIUM", "Retry Timeout for Errors", 1, "For how many milliseconds a failed operation is tried again; -1 is for ever."),
-		common("errors.retry.delay.max.ms", "LONG", text("60000"), "MEDIUM", groupErrors, "MEDIUM", "Maximum Delay Between Retries for Errors", 2, "The longest wait between two tries, in milliseconds."),
-		common("errors.tolerance", "STRING", text("none"), "MEDIUM", groupErrors, "SHORT", "Error Tolerance", 3, "Whether a failing record fails the task (none) or is skipped (all).").checked(oneOf("none", "all")),
-		common("errors.log.enable", "BOOLEAN", text("false"), "MEDIUM", groupErrors, "SHORT", "Log Errors", 4, "Whether failures are logged."),
-		common("errors.log.include.messages", "BOOLEAN", text("false"), "MEDIUM", groupErrors, "SHORT", "Log Error Details", 5, "Whether the log shows the failing record."),
+		common("transforms", "LIST", new(""), "LOW", groupTransforms, "LONG", "Transforms", 8, "The aliases of the transformations, in order."),
+		common("predicates", "LIST", new(""), "LOW", groupPredicates, "LONG", "Predicates", 9, "The aliases of the predicates that transformations use."),
+		common("config.action.reload", "STRING", new("restart"), "LOW", groupCommon, "MEDIUM", "Reload Action", 10, "What a changed external value does: restart the connector, or none."),
+		common("errors.retry.timeout", "LONG", new("0"), "MEDIUM", groupErrors, "MEDIUM", "Retry Timeout for Errors", 1, "For how many milliseconds a failed operation is tried again; -1 is for ever."),
+		common("errors.retry.delay.max.ms", "LONG", new("60000"), "MEDIUM", groupErrors, "MEDIUM", "Maximum Delay Between Retries for Errors", 2, "The longest wait between two tries, in milliseconds."),
+		common("errors.tolerance", "STRING", new("none"), "MEDIUM", groupErrors, "SHORT", "Error Tolerance", 3, "Whether a failing record fails the task (none) or is skipped (all).").checked(oneOf("none", "all")),
+		common("errors.log.enable", "BOOLEAN", new("false"), "MEDIUM", groupErrors, "SHORT", "Log Errors", 4, "Whether failures are logged."),
+		common("errors.log.include.messages", "BOOLEAN", new("false"), "MEDIUM", groupErrors, "SHORT", "Log Error Details", 5, "Whether the log shows the failing record."),
 	}
 	if p.kind == "sink" {
 		keys = append(keys,
-			common("topics", "LIST", text(""), "HIGH", groupCommon, "LONG", "Topics", 4, "The topics to read."),
-			common("topics.regex", "STRING", text(""), "HIGH", groupCommon, "LONG", "Topics regex", 4, "A Java regular expression of the topics to read, in place of topics."),
-			common("errors.deadletterqueue.topic.name", "STRING", text(""), "MEDIUM", groupErrors, "MEDIUM", "Dead Letter Queue Topic Name", 6, "The topic for failing records; blank is none."),
-			common("errors.deadletterqueue.topic.replication.factor", "SHORT", text("3"), "MEDIUM", groupErrors, "MEDIUM", "Dead Letter Queue Topic Replication Factor", 7, "The replication factor of that topic when Connect creates it."),
-			common("errors.deadletterqueue.context.headers.enable", "BOOLEAN", text("false"), "MEDIUM", groupErrors, "MEDIUM", "Enable Error Context Headers", 8, "Whether dead letters carry headers that say what failed."),
+			common("topics", "LIST", new(""), "HIGH", groupCommon, "LONG", "Topics", 4, "The topics to read."),
+			common("topics.regex", "STRING", new(""), "HIGH", groupCommon, "LONG", "Topics regex", 4, "A Java regular expression of the topics to read, in place of topics."),
+			common("errors.deadletterqueue.topic.name", "STRING", new(""), "MEDIUM", groupErrors, "MEDIUM", "Dead Letter Queue Topic Name", 6, "The topic for failing records; blank is none."),
+			common("errors.deadletterqueue.topic.replication.factor", "SHORT", new("3"), "MEDIUM", groupErrors, "MEDIUM", "Dead Letter Queue Topic Replication Factor", 7, "The replication factor of that topic when Connect creates it."),
+			common("errors.deadletterqueue.context.headers.enable", "BOOLEAN", new("false"), "MEDIUM", groupErrors, "MEDIUM", "Enable Error Context Headers", 8, "Whether dead letters carry headers that say what failed."),
 		)
 	} else {
 		keys = append(keys,
-			common("topic.creation.groups", "LIST", text(""), "LOW", "Topic Creation", "LONG", "Topic Creation Groups", 1, "The groups of settings for topics that the connector creates."),
-			common("exactly.once.support", "STRING", text("requested"), "MEDIUM", "Exactly Once Support", "SHORT", "Exactly once support", 2, "Whether exactly-once delivery is requested or required.").from(3, 3).checked(caseless("required", "requested")),
-			common("transaction.boundary", "STRING", text("poll"), "MEDIUM", "Exactly Once Support", "SHORT", "Transaction Boundary", 3, "What bounds a transaction: poll, interval or connector.").from(3, 3).checked(caseless("poll", "interval", "connector")),
+			common("topic.creation.groups", "LIST", new(""), "LOW", "Topic Creation", "LONG", "Topic Creation Groups", 1, "The groups of settings for topics that the connector creates."),
+			common("exactly.once.support", "STRING", new("requested"), "MEDIUM", "Exactly Once Support", "SHORT", "Exactly once support", 2, "Whether exactly-once delivery is requested or required.").from(3, 3).checked(caseless("required", "requested")),
+			common("transaction.boundary", "STRING", new("poll"), "MEDIUM", "Exactly Once Support", "SHORT", "Transaction Boundary", 3, "What bounds a transaction: poll, interval or connector.").from(3, 3).checked(caseless("poll", "interval", "connector")),
 			common("transaction.boundary.interval.ms", "LONG", nil, "LOW", "Exactly Once Support", "SHORT", "Transaction boundary interval", 4, "The length of a transaction with the boundary interval.").from(3, 3),
 			common("offsets.storage.topic", "STRING", nil, "LOW", "offsets.topic", "LONG", "Offsets topic", 1, "A topic of the connector's own for its source offsets.").from(3, 3),
 		)
@@ -218,11 +216,11 @@ func (s *Server) withVersions(keys []configKey) {
 		}
 		switch {
 		case strings.HasSuffix(k.name, ".plugin.version"):
-			k.def, k.recommended = text(s.cfg.Version), []string{s.cfg.Version}
+			k.def, k.recommended = new(s.cfg.Version), []string{s.cfg.Version}
 		case k.name == "header.converter":
-			k.def, k.recommended = text("org.apache.kafka.connect.storage.SimpleHeaderConverter"), s.classesOf("header_converter")
+			k.def, k.recommended = new("org.apache.kafka.connect.storage.SimpleHeaderConverter"), s.classesOf("header_converter")
 		case k.kind == "CLASS":
-			k.def, k.recommended = text(s.cfg.Converter), s.classesOf("converter")
+			k.def, k.recommended = new(s.cfg.Converter), s.classesOf("converter")
 		}
 	}
 }

@@ -21,15 +21,15 @@ type createRequest struct {
 func (s *Server) badJSON(j *jackson, root string, err *jacksonError) *reply {
 	message := err.message + "\n at " + j.location(err.at)
 	if len(err.path) > 0 {
-		message += " (through reference chain: "
+		var chain strings.Builder
 		for i, key := range err.path {
 			owner := root
 			if i > 0 {
 				owner = "->java.util.LinkedHashMap"
 			}
-			message += fmt.Sprintf("%s[%q]", owner, key)
+			fmt.Fprintf(&chain, "%s[%q]", owner, key)
 		}
-		message += ")"
+		message += " (through reference chain: " + chain.String() + ")"
 	}
 	r := refuse(http.StatusInternalServerError, message)
 	return &r

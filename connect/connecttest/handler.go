@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -70,8 +71,8 @@ func (s *Server) serve(wk *worker, out http.ResponseWriter, r *http.Request) {
 			panic(http.ErrAbortHandler)
 		}
 	}
-	for i := len(interceptors) - 1; i >= 0; i-- {
-		if interceptors[i](w, r) {
+	for _, f := range slices.Backward(interceptors) {
+		if f(w, r) {
 			w.note(http.StatusOK) // what net/http makes of no answer
 			return
 		}

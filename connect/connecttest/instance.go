@@ -100,12 +100,12 @@ func (s *Server) start(c *connector, index, worker int, trace string) {
 	inst := &instance{connector: c, index: index, worker: worker, live: true, cancel: cancel, done: make(chan struct{})}
 	s.place(c, inst)
 	c.attempts[index]++
-	switch {
-	case c.record.target == targetStopped:
+	switch c.record.target {
+	case targetStopped:
 		close(inst.done)
 		s.setStatus(inst, connect.StateStopped, "")
 		return
-	case c.record.target == targetPaused:
+	case targetPaused:
 		close(inst.done)
 		s.setStatus(inst, connect.StatePaused, "")
 		return

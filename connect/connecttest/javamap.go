@@ -196,6 +196,6 @@ func bucket(key string, size int) int {
 	for _, c := range utf16.Encode([]rune(key)) {
 		h = h*31 + int32(c)
 	}
-	u := uint32(h)                           //nolint:gosec // Java's hash is the same 32 bits
+	u := uint32(h)
 	return int((u ^ u>>16) & uint32(size-1)) //nolint:gosec // size is a small power of two
 }

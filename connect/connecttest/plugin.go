@@ -37,7 +37,7 @@ type plugin struct {
 	// watch is the connector's own thread; a returned error is raiseError.
 	watch func(ctx context.Context, cfg *javaMap) error
 	// tasks is how many task configs the connector makes of tasks.max; nil is as many.
-	tasks func(max int) int
+	tasks func(tasksMax int) int
 	// keys are the plugin's own config keys.
 	keys []configKey
 	// offsets says how the connector takes an alteration of its offsets.

@@ -83,12 +83,11 @@ var shapeOnly = map[string]string{
 }
 
 var (
-	sourceLocation = regexp.MustCompile(`\[Source: REDACTED[^\]]*\]`)
-	workerID       = regexp.MustCompile(`"worker_id":"[^"]*"`)
-	documentation  = regexp.MustCompile(`"documentation":"(?:[^"\\]|\\.)*"`)
-	stackFrames    = regexp.MustCompile(`(?:\\n\\tat [^\\]*|\\n\\t\.\.\. \d+ more)+`)
-	pluginPath     = regexp.MustCompile(`PluginDesc\{[^}]*location='file:[^}]*\}, `)
-	modified       = regexp.MustCompile(`"last_modified":\d+`)
+	workerID      = regexp.MustCompile(`"worker_id":"[^"]*"`)
+	documentation = regexp.MustCompile(`"documentation":"(?:[^"\\]|\\.)*"`)
+	stackFrames   = regexp.MustCompile(`(?:\\n\\tat [^\\]*|\\n\\t\.\.\. \d+ more)+`)
+	pluginPath    = regexp.MustCompile(`PluginDesc\{[^}]*location='file:[^}]*\}, `)
+	modified      = regexp.MustCompile(`"last_modified":\d+`)
 )
 
 // canonical makes two bodies comparable: what differs between any two clusters is taken out, and said here. Jackson's

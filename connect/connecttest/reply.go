@@ -3,6 +3,7 @@ package connecttest
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strconv"
 )
@@ -43,14 +44,10 @@ func refuseBare(status int) reply {
 
 func (r reply) with(key, value string) reply {
 	h := map[string]string{key: value}
-	for k, v := range r.header {
-		h[k] = v
-	}
+	maps.Copy(h, r.header)
 	r.header = h
 	return r
 }
-
-func (r reply) ok() bool { return !r.aborted && r.status < 300 }
 
 // write sends the reply. A body is streamed, not built in memory first.
 func (r reply) write(w http.ResponseWriter, head bool) {
@@ -87,7 +84,7 @@ func (r reply) write(w http.ResponseWriter, head bool) {
 		}
 		_, _ = w.Write(b) // the client is gone: nothing to tell it
 	default:
-		_, _ = w.Write([]byte(r.raw)) //nolint:gosec // as above; the text is Jetty's page
+		_, _ = w.Write([]byte(r.raw))
 	}
 }
 

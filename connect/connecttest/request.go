@@ -70,12 +70,10 @@ type request struct {
 	params   []string // decoded
 	query    url.Values
 	body     []byte
-	// forwarded says that another worker sent it.
-	forwarded bool
 }
 
 // flag is Boolean.parseBoolean of a query parameter: "true" in any case, everything else is false.
-func (r *request) flag(name string) bool { return strings.EqualFold(r.query.Get(name), "true") }
+func (rq *request) flag(name string) bool { return strings.EqualFold(rq.query.Get(name), "true") }
 
 type workerKey struct{}
 

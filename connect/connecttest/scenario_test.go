@@ -59,6 +59,7 @@ func TestScenarios(t *testing.T) {
 			assert.Equal(t, row.class, failure.Diagnose(row.scenario.SinkTrace).Class)
 			assert.Equal(t, row.class, failure.Diagnose(row.scenario.SourceTrace).Class)
 			bubble(t, connecttest.Config{}, func(t *testing.T, s *connecttest.Server) {
+				t.Helper()
 				end := s.Begin(row.scenario)
 				for range 3 {
 					st := statusOf(t, s, "")
@@ -80,6 +81,7 @@ func TestScenarios(t *testing.T) {
 	t.Run("it ends by itself and leaves the others alone", func(t *testing.T) {
 		t.Parallel()
 		bubble(t, connecttest.Config{}, func(t *testing.T, s *connecttest.Server) {
+			t.Helper()
 			s.AddConnector("other", map[string]string{"topics": "t"})
 			sc := connecttest.DatabaseDown()
 			sc.Connectors, sc.For = []string{"orders"}, time.Hour
@@ -95,6 +97,7 @@ func TestScenarios(t *testing.T) {
 	t.Run("a task that flaps", func(t *testing.T) {
 		t.Parallel()
 		bubble(t, connecttest.Config{}, func(t *testing.T, s *connecttest.Server) {
+			t.Helper()
 			s.Begin(connecttest.Scenario{SinkTrace: "flap", RunsFor: time.Minute})
 			restartAll(t, s)
 			assert.Equal(t, connect.StateRunning, statusOf(t, s, "").Tasks[0].State)
@@ -105,6 +108,7 @@ func TestScenarios(t *testing.T) {
 	t.Run("tasks that take minutes to start", func(t *testing.T) {
 		t.Parallel()
 		bubble(t, connecttest.Config{}, func(t *testing.T, s *connecttest.Server) {
+			t.Helper()
 			s.Begin(connecttest.SlowStarts(3 * time.Minute))
 			s.FailTask("orders", 0, "boom")
 			restartAll(t, s)
@@ -123,6 +127,7 @@ func TestScenarios(t *testing.T) {
 func TestBalanced(t *testing.T) {
 	t.Parallel()
 	bubble(t, connecttest.Config{Workers: 3, Balanced: true}, func(t *testing.T, s *connecttest.Server) {
+		t.Helper()
 		s.FailTask("orders", 0, "boom")
 		seen := map[connect.State]int{}
 		for range 3 {
@@ -157,6 +162,7 @@ func TestHerder(t *testing.T) {
 	t.Run("a request that times out is carried out later", func(t *testing.T) {
 		t.Parallel()
 		bubble(t, connecttest.Config{}, func(t *testing.T, s *connecttest.Server) {
+			t.Helper()
 			s.StallHerder(0, 2*time.Minute, "")
 			began := time.Now()
 			r := must(t, s, http.MethodPut, "/connectors/late/config", sinkConfig)
@@ -171,6 +177,7 @@ func TestHerder(t *testing.T) {
 	t.Run("a request whose client has gone is carried out too", func(t *testing.T) {
 		t.Parallel()
 		bubble(t, connecttest.Config{}, func(t *testing.T, s *connecttest.Server) {
+			t.Helper()
 			s.StallHerder(0, 20*time.Second, "")
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
@@ -184,6 +191,7 @@ func TestHerder(t *testing.T) {
 	t.Run("an answer that is lost", func(t *testing.T) {
 		t.Parallel()
 		bubble(t, connecttest.Config{}, func(t *testing.T, s *connecttest.Server) {
+			t.Helper()
 			s.LoseAnswers(func(r *http.Request) bool { return r.Method == http.MethodDelete })
 			_, err := call(t, s, http.MethodDelete, "/connectors/orders", "")
 			require.Error(t, err)
@@ -194,6 +202,7 @@ func TestHerder(t *testing.T) {
 	t.Run("a frozen worker", func(t *testing.T) {
 		t.Parallel()
 		bubble(t, connecttest.Config{}, func(t *testing.T, s *connecttest.Server) {
+			t.Helper()
 			s.FreezeWorker(1)
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
@@ -216,6 +225,7 @@ func TestWorkers_Lost(t *testing.T) {
 	t.Run("SIGTERM leaves UNASSIGNED until the delay is over, and a FAILED task FAILED", func(t *testing.T) {
 		t.Parallel()
 		bubble(t, connecttest.Config{RebalanceDelay: time.Minute}, func(t *testing.T, s *connecttest.Server) {
+			t.Helper()
 			s.AddConnector("other", map[string]string{"tasks.max": "1", "topics": "t"})
 			s.StopWorker(1)
 			st := statusOf(t, s, "")
@@ -230,6 +240,7 @@ func TestWorkers_Lost(t *testing.T) {
 	t.Run("a worker that comes back within the delay gets its work, a FAILED task started afresh", func(t *testing.T) {
 		t.Parallel()
 		bubble(t, connecttest.Config{}, func(t *testing.T, s *connecttest.Server) {
+			t.Helper()
 			s.FailTask("orders", 1, "boom")
 			s.KillWorker(1)
 			<-time.After(time.Minute)
@@ -243,6 +254,7 @@ func TestWorkers_Lost(t *testing.T) {
 	t.Run("after the leader's death there is no delay", func(t *testing.T) {
 		t.Parallel()
 		bubble(t, connecttest.Config{}, func(t *testing.T, s *connecttest.Server) {
+			t.Helper()
 			s.KillWorker(0)
 			base := s.InProcessURLs()[1]
 			r := must(t, s, http.MethodDelete, base+"/connectors/none", "")
@@ -255,6 +267,7 @@ func TestWorkers_Lost(t *testing.T) {
 	t.Run("a cluster that was down as a whole", func(t *testing.T) {
 		t.Parallel()
 		bubble(t, connecttest.Config{}, func(t *testing.T, s *connecttest.Server) {
+			t.Helper()
 			s.KillWorker(0)
 			s.KillWorker(1)
 			<-time.After(time.Hour)

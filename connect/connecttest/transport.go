@@ -73,7 +73,7 @@ func (t roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 			switch v := recover(); v {
 			case nil:
 				answer.finish(nil)
-			case http.ErrAbortHandler: //nolint:errorlint // the panic value that net/http documents
+			case http.ErrAbortHandler:
 				answer.finish(&net.OpError{Op: "read", Net: "tcp", Addr: addr(w.id()), Err: syscall.ECONNRESET})
 			default:
 				answer.finish(fmt.Errorf("connecttest: the handler panicked: %v", v))

@@ -158,7 +158,7 @@ func (s *Server) transformKeys(config *javaMap) []configKey {
 				version := common(prefix+"plugin.version", "STRING", nil, "HIGH", kind.group+alias, "LONG", strings.Replace(kind.display, " type ", " version ", 1)+alias, 1,
 					"Which versions of '"+alias+"' may be used.")
 				if found != nil {
-					version.def, version.recommended = text(found.version), []string{found.version}
+					version.def, version.recommended = new(found.version), []string{found.version}
 				}
 				out = append(out, version)
 			}

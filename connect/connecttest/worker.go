@@ -42,7 +42,7 @@ func (w *worker) live() {
 	w.alive, w.lost, w.due = true, false, false
 	w.life++
 	w.herder = make(chan struct{}, 1)
-	w.ctx, w.cancel = context.WithCancel(context.Background()) //nolint:fatcontext // the worker's own life, not a request's
+	w.ctx, w.cancel = context.WithCancel(context.Background())
 }
 
 func (w *worker) die() {
