@@ -2,6 +2,7 @@ package testutil
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"strings"
@@ -150,6 +151,12 @@ func startFor(ctx context.Context, tb testing.TB, opts Options) (*Cluster, error
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
+	done, err := beginStart(cancel)
+	if err != nil {
+		releaseSlot()
+		return nil, err
+	}
+	defer done()
 	c, err := Start(ctx, opts)
 	if err != nil {
 		releaseSlot()
@@ -161,8 +168,34 @@ func startFor(ctx context.Context, tb testing.TB, opts Options) (*Cluster, error
 }
 
 var living struct {
-	mu       sync.Mutex
-	clusters map[*Cluster]struct{}
+	mu          sync.Mutex
+	clusters    map[*Cluster]struct{}
+	starting    sync.WaitGroup
+	cancels     []context.CancelFunc // of the starts
+	interrupted bool
+}
+
+// beginStart makes a start known to interrupt, which cancels it and waits until done is called.
+func beginStart(cancel context.CancelFunc) (done func(), err error) {
+	living.mu.Lock()
+	defer living.mu.Unlock()
+	if living.interrupted {
+		return nil, errors.New("testutil: interrupted")
+	}
+	living.starting.Add(1)
+	living.cancels = append(living.cancels, cancel)
+	return living.starting.Done, nil
+}
+
+// interrupt ends the starts that are under way, which remove what they have made.
+func interrupt() {
+	living.mu.Lock()
+	living.interrupted = true
+	for _, cancel := range living.cancels {
+		cancel()
+	}
+	living.mu.Unlock()
+	living.starting.Wait()
 }
 
 func register(c *Cluster) {
@@ -202,6 +235,7 @@ func Main(m *testing.M) {
 	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		<-interrupted
+		interrupt()
 		closeLiving()
 		os.Exit(1)
 	}()
