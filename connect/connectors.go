@@ -33,7 +33,7 @@ type Connector struct {
 
 type connectorInfo struct {
 	Name   string          `json:"name"`
-	Type   *ConnectorType  `json:"type"`
+	Type   ConnectorType   `json:"type"`
 	Config json.RawMessage `json:"config"`
 	Tasks  []TaskID        `json:"tasks"`
 }
@@ -49,10 +49,7 @@ func (w *connectorInfo) connector() (*Connector, error) {
 	if cfg == nil {
 		return nil, errShape
 	}
-	c := &Connector{Name: w.Name, Config: cfg, NullKeys: nulls, Tasks: w.Tasks, Type: TypeUnknown}
-	if w.Type != nil && *w.Type != "" {
-		c.Type = ConnectorType(strings.ToLower(string(*w.Type)))
-	}
+	c := &Connector{Name: w.Name, Config: cfg, NullKeys: nulls, Tasks: w.Tasks, Type: connectorType(w.Type)}
 	return c, nil
 }
 

@@ -16,22 +16,16 @@ type taskState struct {
 	instanceState
 }
 
+// A null leaves the zero value, which is what Connect's nulls mean here.
 type instanceState struct {
-	State    State   `json:"state"`
-	WorkerID string  `json:"worker_id"`
-	Version  *string `json:"version"`
-	Trace    *string `json:"trace"`
+	State    State  `json:"state"`
+	WorkerID string `json:"worker_id"`
+	Version  string `json:"version"`
+	Trace    string `json:"trace"`
 }
 
 func (w *instanceState) instance() InstanceStatus {
-	s := InstanceStatus{State: w.State, WorkerID: w.WorkerID}
-	if w.Version != nil {
-		s.Version = *w.Version
-	}
-	if w.Trace != nil {
-		s.Trace = *w.Trace
-	}
-	return s
+	return InstanceStatus{State: w.State, WorkerID: w.WorkerID, Version: w.Version, Trace: w.Trace}
 }
 
 func (w *taskState) status(connector string) TaskStatus {
@@ -39,20 +33,17 @@ func (w *taskState) status(connector string) TaskStatus {
 }
 
 type connectorState struct {
-	Name      string         `json:"name"`
-	Type      *ConnectorType `json:"type"`
-	Connector *instanceState `json:"connector"`
-	Tasks     []taskState    `json:"tasks"`
+	Name      string        `json:"name"`
+	Type      ConnectorType `json:"type"`
+	Connector instanceState `json:"connector"`
+	Tasks     []taskState   `json:"tasks"`
 }
 
 func (w *connectorState) status() (*ConnectorStatus, error) {
-	if w.Name == "" || w.Connector == nil || w.Connector.State == "" {
+	if w.Name == "" || w.Connector.State == "" {
 		return nil, errShape
 	}
-	s := &ConnectorStatus{Name: w.Name, Type: TypeUnknown, Connector: w.Connector.instance(), Tasks: make([]TaskStatus, len(w.Tasks))}
-	if w.Type != nil && *w.Type != "" {
-		s.Type = ConnectorType(strings.ToLower(string(*w.Type)))
-	}
+	s := &ConnectorStatus{Name: w.Name, Type: connectorType(w.Type), Connector: w.Connector.instance(), Tasks: make([]TaskStatus, len(w.Tasks))}
 	for i := range w.Tasks {
 		if w.Tasks[i].ID == nil || w.Tasks[i].State == "" {
 			return nil, errShape
@@ -60,6 +51,14 @@ func (w *connectorState) status() (*ConnectorStatus, error) {
 		s.Tasks[i] = w.Tasks[i].status(w.Name)
 	}
 	return s, nil
+}
+
+// connectorType brings a type to the lower case that Connect uses; none is unknown.
+func connectorType(t ConnectorType) ConnectorType {
+	if t == "" {
+		return TypeUnknown
+	}
+	return ConnectorType(strings.ToLower(string(t)))
 }
 
 func decodeStatus(body []byte) (*ConnectorStatus, error) {

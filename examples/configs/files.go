@@ -39,7 +39,7 @@ func save(dir, connector string, cfg connect.Config) (hidden []string, err error
 	}
 	defer func() { _ = os.Remove(tmp.Name()) }()
 	_, err = tmp.Write(buf.Bytes())
-	if err = errors.Join(err, tmp.Chmod(0o644), tmp.Close()); err != nil { //nolint:gosec // nothing in it is secret
+	if err = errors.Join(err, tmp.Chmod(0o644), tmp.Close()); err != nil {
 		return nil, err
 	}
 	return hidden, os.Rename(tmp.Name(), filepath.Join(dir, fileName(connector)))
@@ -72,7 +72,7 @@ func load(dir string) (map[string]connect.Config, error) {
 }
 
 func loadFile(file string) (name string, cfg connect.Config, err error) {
-	data, err := os.ReadFile(file)
+	data, err := os.ReadFile(file) //nolint:gosec // the user names the folder
 	if err != nil {
 		return "", nil, err
 	}

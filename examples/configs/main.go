@@ -35,7 +35,7 @@ func main() {
 	case errors.Is(err, errDiffers):
 		os.Exit(1)
 	default:
-		fmt.Fprintln(os.Stderr, "configs:", err)
+		_, _ = fmt.Fprintln(os.Stderr, "configs:", err)
 		os.Exit(2)
 	}
 }
@@ -109,16 +109,16 @@ func export(ctx context.Context, c *connect.Client, o options, out, errOut io.Wr
 			continue // deleted meanwhile
 		}
 		for _, key := range info.NullKeys {
-			fmt.Fprintf(errOut, "%s: %s is null in the cluster, left out\n", name, key)
+			say(errOut, "%s: %s is null in the cluster, left out\n", name, key)
 		}
 		hidden, err := save(o.dir, name, info.Config)
 		if err != nil {
 			return err
 		}
 		for _, key := range hidden {
-			fmt.Fprintf(errOut, "%s: %s holds a secret, written as a mask; a reference to a config provider would be kept\n", name, key)
+			say(errOut, "%s: %s holds a secret, written as a mask; a reference to a config provider would be kept\n", name, key)
 		}
-		fmt.Fprintln(out, fileName(name))
+		say(out, "%s\n", fileName(name))
 	}
 	return nil
 }
@@ -175,14 +175,14 @@ func (p *plan) print(out io.Writer) (differs bool) {
 			continue
 		}
 		differs = true
-		fmt.Fprintf(out, "%s %s\n", ch.Action, name)
+		say(out, "%s %s\n", ch.Action, name)
 		for line := range strings.Lines(ch.Diff.String()) {
-			fmt.Fprintf(out, "  %s\n", strings.TrimSuffix(line, "\n"))
+			say(out, "  %s\n", strings.TrimSuffix(line, "\n"))
 		}
 	}
 	for _, name := range p.extra {
 		differs = true
-		fmt.Fprintf(out, "no file for %s\n", name)
+		say(out, "no file for %s\n", name)
 	}
 	return differs
 }
@@ -195,7 +195,7 @@ func diff(ctx context.Context, c *connect.Client, o options, out, _ io.Writer) e
 	if p.print(out) {
 		return errDiffers
 	}
-	fmt.Fprintln(out, "no difference")
+	say(out, "no difference\n")
 	return nil
 }
 
@@ -207,7 +207,7 @@ func apply(ctx context.Context, c *connect.Client, o options, out, errOut io.Wri
 	}
 	p.print(out)
 	if !o.yes {
-		fmt.Fprintln(errOut, "nothing was changed; -yes does it")
+		say(errOut, "nothing was changed; -yes does it\n")
 		return nil
 	}
 	var opts connect.ApplyOptions
@@ -222,7 +222,7 @@ func apply(ctx context.Context, c *connect.Client, o options, out, errOut io.Wri
 		if ch, err := c.Apply(ctx, name, p.want[name], opts); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", name, err))
 		} else {
-			fmt.Fprintf(out, "%s: done (%s)\n", name, ch.Action)
+			say(out, "%s: done (%s)\n", name, ch.Action)
 		}
 	}
 	if o.prune {
@@ -230,12 +230,15 @@ func apply(ctx context.Context, c *connect.Client, o options, out, errOut io.Wri
 			if err := c.DeleteConnector(ctx, name); err != nil && !errors.Is(err, connect.ErrNotFound) {
 				errs = append(errs, fmt.Errorf("%s: %w", name, err))
 			} else {
-				fmt.Fprintf(out, "%s: deleted\n", name)
+				say(out, "%s: deleted\n", name)
 			}
 		}
 	}
 	return errors.Join(errs...)
 }
+
+// say prints; a terminal that is gone is no reason to stop half way.
+func say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
 
 func sortedKeys[V any](m map[string]V) []string {
 	keys := make([]string, 0, len(m))
