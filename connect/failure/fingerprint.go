@@ -173,7 +173,7 @@ var wordByte = func() (t [256]uint8) {
 
 func isHostWord(w []byte) bool {
 	switch string(w) {
-	case "host", "hostname", "Host", "hosts", "host:", "broker", "endpoint", "on-server":
+	case "host", "hostname", "Host", "hosts", "host:", "broker", "endpoint":
 		return true
 	}
 	return false
