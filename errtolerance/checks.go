@@ -66,7 +66,7 @@ var checks = []Check{
 	},
 	{
 		Code: "ET109", Severity: SeverityError, Title: "a framework setting has a value that Kafka refuses", Source: "ConnectorConfig.java, SourceConnectorConfig.java",
-		Why: "config.action.reload is none or restart; tasks.max.enforce (3.8) is true or false; exactly.once.support (3.3) is requested or required and transaction.boundary poll, connector or interval; a name is not blank and holds no control characters.",
+		Why: "config.action.reload is none or restart, in lower case; tasks.max.enforce (3.8) is true or false; exactly.once.support (3.3) is requested or required and transaction.boundary poll, connector or interval; a name is not blank and holds no control characters.",
 	},
 	{
 		Code: "ET110", Severity: SeverityInfo, Title: "topics.regex cannot be checked here", Source: "java.util.regex.Pattern",

@@ -1,6 +1,7 @@
 package errtolerance_test
 
 import (
+	"maps"
 	"strconv"
 	"testing"
 
@@ -111,9 +112,11 @@ func TestKafkaRefusesWhatTheLinterSaysItRefuses(t *testing.T) {
 			if cfg["connector.class"] == fileSource {
 				plugin = "FileStreamSourceConnector"
 			}
-			got, said := w.validate(plugin, cfg)
-			assert.Equal(t, want, got, "validate, case %d: %v\nthe worker: %s\nthe linter: %v", i, cfg, said, findings)
 			name := c.ConnectorName(t, "refuse-"+strconv.Itoa(i))
+			named := maps.Clone(cfg)
+			named["name"] = name // validation misses it, a POST brings its own
+			got, said := w.validate(plugin, named)
+			assert.Equal(t, want, got, "validate, case %d: %v\nthe worker: %s\nthe linter: %v", i, cfg, said, findings)
 			got, said = w.create(name, "STOPPED", cfg)
 			assert.Equal(t, want, got, "create, case %d: %v\nthe worker: %s\nthe linter: %v", i, cfg, said, findings)
 			if got {
@@ -122,7 +125,7 @@ func TestKafkaRefusesWhatTheLinterSaysItRefuses(t *testing.T) {
 				w.delete(name)
 			}
 		}
-		assert.GreaterOrEqual(t, refused, len(configs)/2-8, "a fair part is refused")
+		assert.GreaterOrEqual(t, refused, 30, "enough are refused to mean something")
 		t.Logf("%d configurations, %d refused", len(configs), refused)
 	})
 }

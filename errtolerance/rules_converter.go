@@ -83,6 +83,10 @@ func (s *subject) registry(prefix string) {
 		return
 	}
 	source := s.get(prefix + ".basic.auth.credentials.source")
+	if source.state == absent {
+		// The client strips schema.registry. from every setting.
+		source = s.get(prefix + ".schema.registry.basic.auth.credentials.source")
+	}
 	if source.state == absent || source.state == set && source.v != "USER_INFO" && source.v != "SASL_INHERIT" {
 		what := "URL, the default"
 		if source.state == set {
@@ -121,8 +125,9 @@ func (s *subject) oneSided() {
 		if _, ok := s.userInfo(prefix); ok {
 			return true
 		}
-		for _, suffix := range [...]string{".bearer.auth.credentials.source", ".bearer.auth.token", ".basic.auth.credentials.source"} {
-			if _, ok := s.cfg[prefix+suffix]; ok {
+		for _, suffix := range [...]string{"bearer.auth.credentials.source", "bearer.auth.token", "basic.auth.credentials.source", "ssl.keystore.location"} {
+			_, plain := s.cfg[prefix+"."+suffix]
+			if _, prefixed := s.cfg[prefix+".schema.registry."+suffix]; plain || prefixed {
 				return true
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 )
 
 const (
@@ -95,7 +96,7 @@ func (s *subject) deadLetterQueue() {
 		}
 		s.add("ET207", KeyDLQTopic, "with errors.tolerance "+what+" the task still fails at the first bad record, and each restart writes one more copy of it", "set "+KeyTolerance+"=all, or remove the queue")
 	}
-	if s.headers.usable() && !s.headers.v {
+	if s.headers.usable() && !s.headers.v && !s.managed() {
 		s.addAt(SeverityWarning, "ET302", KeyDLQContextHeaders, "off, the default: a dead letter will not say which topic, partition and offset it came from, nor why it failed", "set "+KeyDLQContextHeaders+"=true")
 	}
 	s.largeRecords()
@@ -105,6 +106,19 @@ func (s *subject) deadLetterQueue() {
 			s.add("ET408", "consumer.override.isolation.level", "read_uncommitted, the default: what an aborted transaction of the republisher wrote reaches this sink", "set consumer.override.isolation.level=read_committed")
 		}
 	}
+}
+
+// managed reports a connector of Confluent Cloud, which names classes without a package and connects by key or account.
+func (s *subject) managed() bool {
+	if s.info.family != familyCloud && (s.info.family != familyMongo || strings.Contains(s.class.v, ".")) {
+		return false
+	}
+	for _, key := range [...]string{"kafka.api.key", "kafka.auth.mode", "kafka.service.account.id", "input.data.format", "output.data.format"} {
+		if _, ok := s.cfg[key]; ok {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *subject) sourceDLQFix() string {
@@ -220,6 +234,9 @@ func (s *subject) silentLoss() {
 		return
 	}
 	queue := s.hasDLQ()
+	if !s.source() && s.managed() {
+		return // Confluent Cloud makes a queue of its own for every sink.
+	}
 	if queue || s.logEnable.state == unknowable || s.logEnable.state == invalid {
 		return
 	}

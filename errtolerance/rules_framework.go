@@ -66,6 +66,10 @@ func (s *subject) aliases(key string, names text) {
 		}
 		kind := key + "." + name + ".type"
 		if v, ok := s.cfg[kind]; !ok || trim(v) == "" {
+			if s.class.state == absent && !s.t.Complete {
+				s.addAt(SeverityInfo, "ET112", kind, "missing, although "+name+" is in "+key+" (a snippet may leave it out)", "set it to the class, or take "+name+" out of "+key)
+				continue
+			}
 			s.refuse("ET112", kind, "missing, although "+name+" is in "+key+": Kafka refuses the configuration", "set it to the class, or take "+name+" out of "+key)
 		}
 	}
@@ -153,7 +157,7 @@ var workerKeys = map[string]bool{
 }
 
 func (s *subject) frameworkValue(key, v string) {
-	if len(key) < 19 || unresolved(v) {
+	if len(key) < 17 || unresolved(v) {
 		return
 	}
 	oneOf := func(values ...string) {
@@ -166,7 +170,10 @@ func (s *subject) frameworkValue(key, v string) {
 	}
 	switch key {
 	case "config.action.reload":
-		oneOf("none", "restart")
+		// Unlike the others it is compared letter by letter.
+		if t := trim(v); t != "none" && t != "restart" {
+			s.refuse("ET109", key, "not one of none, restart: Kafka refuses the configuration", "write one of them, in lower case")
+		}
 	case "tasks.max.enforce":
 		if s.atLeast(3, 8) {
 			oneOf("true", "false")

@@ -88,3 +88,37 @@ func TestLintFindsEveryReviewedMistakeAndNothingOnCleanConfigs(t *testing.T) {
 		})
 	}
 }
+
+func TestManagedSinksHaveAQueueOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	cfg := map[string]string{"connector.class": "PostgresSink", "topics": "a", "kafka.auth.mode": "KAFKA_API_KEY", "errors.tolerance": "all"}
+	assert.Less(t, errtolerance.Lint(cfg, errtolerance.Target{}).Max(), errtolerance.SeverityWarning)
+	delete(cfg, "kafka.auth.mode") // a worker's short form of a class
+	assert.Equal(t, errtolerance.SeverityError, errtolerance.Lint(cfg, errtolerance.Target{}).Max())
+	cfg = map[string]string{"connector.class": "PostgresSource", "kafka.auth.mode": "KAFKA_API_KEY", "errors.tolerance": "all"}
+	assert.Equal(t, errtolerance.SeverityError, errtolerance.Lint(cfg, errtolerance.Target{}).Max(), "a source has none there either")
+}
+
+func TestKindComesFromTheClassBeforeTheCaller(t *testing.T) {
+	t.Parallel()
+	for class, want := range map[string]errtolerance.Kind{
+		"io.debezium.connector.postgresql.PostgresConnector":                                          errtolerance.KindSource,
+		"io.debezium.connector.jdbc.JdbcSinkConnector":                                                errtolerance.KindSink,
+		"org.apache.camel.kafkaconnector.awsddbstreamssource.CamelAwsddbstreamssourceSourceConnector": errtolerance.KindSource,
+		"org.apache.camel.kafkaconnector.graphqlsink.CamelGraphqlsinkSinkConnector":                   errtolerance.KindSink,
+		"org.neo4j.connectors.kafka.sink.Neo4jConnector":                                              errtolerance.KindSink,
+		"org.apache.kafka.connect.mirror.MirrorCheckpointConnector":                                   errtolerance.KindSource,
+		"FileStreamSource":  errtolerance.KindSource,
+		"HttpSourceV2":      errtolerance.KindSource,
+		"S3_SINK":           errtolerance.KindSink,
+		"DatagenConnector":  errtolerance.KindSource,
+		"com.acme.Pipeline": errtolerance.KindUnknown,
+	} {
+		cfg := map[string]string{"connector.class": class, "topics": "a", "errors.tolerance": "all", "errors.log.enable": "true", "errors.deadletterqueue.topic.name": "dlq"}
+		for _, told := range []errtolerance.Kind{errtolerance.KindUnknown, errtolerance.KindSink} {
+			found := codes(errtolerance.Lint(cfg, errtolerance.Target{Kind: told}))
+			_, source := found["ET203"]
+			assert.Equal(t, want == errtolerance.KindSource, source, "%s told %s", class, told)
+		}
+	}
+}
