@@ -32,8 +32,8 @@ type cluster struct {
 }
 
 // startCluster asks Kafka and Connect whether they are there and belong together. It makes nothing.
-func startCluster(brokers, urls []string) func(context.Context, names) (environment, error) {
-	return func(ctx context.Context, n names) (_ environment, err error) {
+func startCluster(brokers, urls []string) starter {
+	return func(ctx context.Context, n names, _ func(string, ...any)) (_ environment, err error) {
 		c := &cluster{brokers: brokers, names: n, restarts: &restartCounter{next: http.DefaultTransport, connector: n.connector}}
 		c.client, err = connect.NewClient(urls[0], connect.WithWorkers(urls[1:]...), connect.WithHTTPClient(&http.Client{Transport: c.restarts}))
 		if err != nil {

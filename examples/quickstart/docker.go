@@ -24,10 +24,11 @@ type docker struct {
 }
 
 // startDocker starts the containers of a Kafka version; "" is the newest one. start is testutil.Start.
-func startDocker(version string, start func(context.Context, testutil.Options) (*testutil.Cluster, error)) func(context.Context, names) (environment, error) {
-	return func(ctx context.Context, n names) (environment, error) {
+func startDocker(version string, start func(context.Context, testutil.Options) (*testutil.Cluster, error)) starter {
+	return func(ctx context.Context, n names, say func(string, ...any)) (environment, error) {
 		c, err := start(ctx, testutil.Options{
 			Version: version, Workers: 1,
+			Logf:             func(format string, args ...any) { say("   "+format, args...) },
 			WorkerProperties: map[string]string{"offset.flush.interval.ms": "1000"},
 		})
 		if err != nil {

@@ -31,8 +31,8 @@ type embedded struct {
 }
 
 // startEmbedded starts the parts. put is filesink.Worker's, for tests.
-func startEmbedded(put func(*kgo.Record) (bool, error)) func(context.Context, names) (environment, error) {
-	return func(ctx context.Context, n names) (environment, error) {
+func startEmbedded(put func(*kgo.Record) (bool, error)) starter {
+	return func(ctx context.Context, n names, _ func(string, ...any)) (environment, error) {
 		e := &embedded{connector: n.connector}
 		ok := false
 		defer func() {

@@ -15,7 +15,7 @@ func TestMain(m *testing.M) { testutil.Main(m) }
 func TestOnRealWorkers(t *testing.T) {
 	testutil.OldestAndNewest(t, func(t *testing.T, c *testutil.Cluster) {
 		code, out, errs := quickstart(t, func(o *options) {
-			o.start = func(_ context.Context, n names) (environment, error) { return onCluster(c, n) }
+			o.start = func(_ context.Context, n names, _ func(string, ...any)) (environment, error) { return onCluster(c, n) }
 		}, "-docker")
 		assert.Zero(t, code)
 		assert.Empty(t, errs)
@@ -36,7 +36,7 @@ func TestOnSomebodysCluster(t *testing.T) {
 func TestARepublisherThatDoesNothingIsFoundOutOnRealWorkers(t *testing.T) {
 	testutil.OldestAndNewest(t, func(t *testing.T, c *testutil.Cluster) {
 		code, out, _ := quickstart(t, func(o *options) {
-			o.start = func(_ context.Context, n names) (environment, error) { return onCluster(c, n) }
+			o.start = func(_ context.Context, n names, _ func(string, ...any)) (environment, error) { return onCluster(c, n) }
 			o.newRepublisher = doNothing
 		}, "-docker")
 		assert.Equal(t, 1, code)

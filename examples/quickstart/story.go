@@ -25,7 +25,7 @@ type options struct {
 	orders     int
 	partitions int32
 	// start brings up the place: embedded, Docker or somebody's cluster.
-	start func(ctx context.Context, names names) (environment, error)
+	start starter
 	// patience is how long one step may take.
 	patience time.Duration
 	// progress is told each step. Nil is silent.
@@ -34,6 +34,9 @@ type options struct {
 	newSupervisor  func(recovery.Connect, recovery.Config) (supervisor, error)
 	newRepublisher func(dlq.RepublisherConfig) (republisher, error)
 }
+
+// starter brings up a place. say tells what takes long.
+type starter func(ctx context.Context, names names, say func(format string, args ...any)) (environment, error)
 
 type supervisor interface {
 	Run(ctx context.Context) error
@@ -100,7 +103,7 @@ func play(ctx context.Context, o options) (acc account, err error) {
 	s := &story{options: o, names: newNames(randomID())}
 	s.acc = account{topic: s.topic, deadLetters: s.deadLetters, connector: s.connector}
 	defer func() { acc, acc.elapsed = s.acc, time.Since(began) }()
-	if s.env, err = o.start(ctx, s.names); err != nil {
+	if s.env, err = o.start(ctx, s.names, s.say); err != nil {
 		return s.acc, err
 	}
 	defer func() { err = errors.Join(err, s.cleanUp(ctx)) }()
@@ -192,7 +195,7 @@ func (s *story) survive(ctx context.Context) (err error) {
 		Watch: func(name string) bool { return name == s.connector }, // nobody else's connectors
 		OnEvent: func(e recovery.Event) {
 			if e.Connector == s.connector {
-				s.say("   supervisor: %s", strings.ReplaceAll(e.Message, s.connector, "the connector"))
+				s.say("   supervisor: %s", strings.Replace(e.Message, s.connector, "the connector", 1))
 			}
 		},
 	})

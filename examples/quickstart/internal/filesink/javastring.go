@@ -1,6 +1,7 @@
 package filesink
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strconv"
@@ -10,15 +11,18 @@ import (
 
 // structure prints as org.apache.kafka.connect.data.Struct does: fields that are null are left out.
 type (
-	structure []member
-	member    struct {
+	structure   []structField
+	structField struct {
 		name  string
 		value any
 	}
 )
 
 // hashMap prints as java.util.HashMap does, in the order of its buckets.
-type hashMap map[string]any
+type hashMap struct {
+	names  []string // as they were put
+	values map[string]any
+}
 
 // javaString is what String.valueOf prints.
 func javaString(v any) string {
@@ -49,42 +53,33 @@ func javaString(v any) string {
 			}
 		}
 		return "Struct{" + strings.Join(parts, ",") + "}"
-	case hashMap:
+	case *hashMap:
 		keys := v.order()
 		parts := make([]string, len(keys))
 		for i, k := range keys {
-			parts[i] = k + "=" + javaString(v[k])
+			parts[i] = k + "=" + javaString(v.values[k])
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
 	}
 	return "null"
 }
 
-// order is the iteration order of a HashMap that grew to its size by put, for keys whose hashes differ within a bucket by insertion only
-// where two share one: those are ordered by name here, by insertion there.
-func (m hashMap) order() []string {
+// order is the iteration order of a HashMap that grew to its size by put: by bucket, and within one as they were put.
+func (m *hashMap) order() []string {
 	size := uint32(16)
-	for float64(len(m)) > float64(size)*0.75 {
+	for float64(len(m.names)) > float64(size)*0.75 {
 		size *= 2
 	}
-	bucket := func(k string) uint32 {
+	bucket := func(name string) uint32 {
 		var h uint32
-		for _, c := range utf16.Encode([]rune(k)) {
+		for _, c := range utf16.Encode([]rune(name)) {
 			h = 31*h + uint32(c)
 		}
 		return (h ^ h>>16) & (size - 1)
 	}
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, func(a, b string) int {
-		if x, y := bucket(a), bucket(b); x != y {
-			return int(x) - int(y)
-		}
-		return strings.Compare(a, b)
-	})
-	return keys
+	names := slices.Clone(m.names)
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(bucket(a), bucket(b)) })
+	return names
 }
 
 // javaFloat is Double.toString (JDK 19 and later: the shortest decimal that reads back as the same number).

@@ -6,53 +6,111 @@ import (
 	"math/big"
 )
 
-// convert is JsonConverter.convertToConnect: a JSON payload under a Connect schema written as JSON.
+// checkSchema is JsonConverter.asConnectSchema: what is wrong with a schema is an error before any value is looked at.
+func checkSchema(schema any) *Exception {
+	if schema == nil {
+		return nil
+	}
+	bad := func(line, message string) *Exception {
+		e := dataException(message)
+		e.Frames = []string{"org.apache.kafka.connect.json.JsonConverter.asConnectSchema(JsonConverter.java:" + line + ")"}
+		return e
+	}
+	s, _ := schema.(*object)
+	kind, isText := member[string](s, "type")
+	if !isText {
+		return bad("465", "Schema must contain 'type' field")
+	}
+	if _, logical := member[string](s, "name"); logical && kind != "struct" {
+		return notModelled("the named schema of a " + kind)
+	}
+	if _, known := kinds[kind]; !known {
+		return bad("524", "Unknown schema type: "+kind)
+	}
+	switch kind {
+	case "array":
+		items, _ := s.get("items")
+		if items == nil {
+			return bad("499", "Array schema did not specify the element type")
+		}
+		return checkSchema(items)
+	case "map":
+		keys, _ := member[*object](s, "keys")
+		if kind, _ := member[string](keys, "type"); kind != "string" {
+			return notModelled("a map whose keys are not strings")
+		}
+		values, _ := s.get("values")
+		return checkSchema(values)
+	case "struct":
+		fields, ok := member[[]any](s, "fields")
+		if !ok {
+			return bad("515", `Struct schema's "fields" argument is not an array.`)
+		}
+		for _, f := range fields {
+			field, _ := f.(*object)
+			if _, ok := member[string](field, "field"); !ok {
+				return notModelled("a struct field without a name")
+			}
+			if e := checkSchema(field); e != nil {
+				return e
+			}
+		}
+	}
+	return nil
+}
+
+// convert is JsonConverter.convertToConnect: a JSON payload under a Connect schema that was checked.
 func convert(schema, node any) (any, *Exception) {
 	if schema == nil {
 		return schemaless(node), nil
 	}
-	s, ok := schema.(map[string]any)
-	kind, isText := s["type"].(string)
-	if !ok || !isText {
-		return nil, dataException("Schema must contain 'type' field")
-	}
-	if _, logical := s["name"].(string); logical && kind != "struct" {
-		return nil, notModelled("the named schema of a " + kind)
-	}
-	convertKind, known := kinds[kind]
-	if !known {
-		return nil, dataException("Unknown schema type: " + kind)
-	}
+	s, _ := schema.(*object)
+	kind, _ := member[string](s, "type")
+	convertKind := kinds[kind]
 	if node == nil {
-		if def, has := s["default"]; has && def != nil {
+		if def, has := s.get("default"); has && def != nil {
 			return convert(schema, def)
 		}
-		if optional, _ := s["optional"].(bool); optional {
+		if optional, _ := member[bool](s, "optional"); optional {
 			return nil, nil
 		}
 		e := dataException("Invalid null value for required " + typeName(kind) + " field")
-		e.Frames = []string{"org.apache.kafka.connect.json.JsonConverter.convertToConnect(JsonConverter.java:716)"}
+		e.Frames = []string{"org.apache.kafka.connect.json.JsonConverter.convertToConnect(JsonConverter.java:710)"}
 		return nil, e
 	}
 	v, problem := convertKind(s, node)
 	if problem != nil {
-		problem.Frames = append(problem.Frames, "org.apache.kafka.connect.json.JsonConverter.convertToConnect(JsonConverter.java:761)")
+		frame := inside[kind]
+		if len(problem.Frames) == 0 {
+			frame = refused[kind]
+		}
+		if frame != "" {
+			problem.Frames = append(problem.Frames, "org.apache.kafka.connect.json.JsonConverter.lambda$static$"+frame)
+		}
+		problem.Frames = append(problem.Frames, "org.apache.kafka.connect.json.JsonConverter.convertToConnect(JsonConverter.java:755)")
 	}
 	return v, problem
 }
 
-var kinds map[string]func(schema map[string]any, node any) (any, *Exception)
+// inside and refused are the frames of the converters of what has other values inside: where one of those is converted, and where the JSON
+// is not of the right kind.
+var (
+	inside  = map[string]string{"array": "9(JsonConverter.java:89)", "map": "10(JsonConverter.java:105)", "struct": "11(JsonConverter.java:132)"}
+	refused = map[string]string{"map": "10(JsonConverter.java:102)", "struct": "11(JsonConverter.java:123)"}
+)
+
+var kinds map[string]func(schema *object, node any) (any, *Exception)
 
 func init() {
-	integer := func(bits int) func(map[string]any, any) (any, *Exception) {
-		return func(_ map[string]any, node any) (any, *Exception) {
+	integer := func(bits int) func(*object, any) (any, *Exception) {
+		return func(_ *object, node any) (any, *Exception) {
 			// Jackson's intValue: a text or a boolean is 0, a fraction is cut, what is too large wraps.
 			shift := 64 - bits
 			return asInt64(node) << shift >> shift, nil
 		}
 	}
-	floating := func(bits int) func(map[string]any, any) (any, *Exception) {
-		return func(_ map[string]any, node any) (any, *Exception) {
+	floating := func(bits int) func(*object, any) (any, *Exception) {
+		return func(_ *object, node any) (any, *Exception) {
 			f := asFloat64(node)
 			if bits == 32 {
 				return float32(f), nil
@@ -60,31 +118,31 @@ func init() {
 			return f, nil
 		}
 	}
-	kinds = map[string]func(map[string]any, any) (any, *Exception){
+	kinds = map[string]func(*object, any) (any, *Exception){
 		"int8": integer(8), "int16": integer(16), "int32": integer(32), "int64": integer(64),
 		"float": floating(32), "double": floating(64),
-		"boolean": func(_ map[string]any, node any) (any, *Exception) { b, _ := node.(bool); return b, nil },
-		"string": func(_ map[string]any, node any) (any, *Exception) {
+		"boolean": func(_ *object, node any) (any, *Exception) { b, _ := node.(bool); return b, nil },
+		"string": func(_ *object, node any) (any, *Exception) {
 			if t, ok := node.(string); ok {
 				return t, nil
 			}
 			return nil, nil // TextNode.textValue of anything else is null, and nobody checks it again
 		},
-		"bytes":  func(map[string]any, any) (any, *Exception) { return nil, notModelled("a bytes schema") },
+		"bytes":  func(*object, any) (any, *Exception) { return nil, notModelled("a bytes schema") },
 		"array":  convertArray,
 		"map":    convertMap,
 		"struct": convertStruct,
 	}
 }
 
-func convertArray(schema map[string]any, node any) (any, *Exception) {
-	list, ok := node.([]any)
-	items, has := schema["items"]
-	if !has || items == nil {
-		return nil, dataException("Array schema did not specify the element type")
-	}
-	if !ok {
-		return nil, dataException("Arrays should be encoded as JSON arrays, but found JSON " + nodeType(node))
+func convertArray(schema *object, node any) (any, *Exception) {
+	items, _ := schema.get("items")
+	// Nobody looks whether it is an array: the values of an object are elements too, and a scalar has none.
+	list, _ := node.([]any)
+	if o, ok := node.(*object); ok {
+		for _, name := range o.names {
+			list = append(list, o.values[name])
+		}
 	}
 	out := make([]any, 0, len(list))
 	for _, n := range list {
@@ -97,44 +155,39 @@ func convertArray(schema map[string]any, node any) (any, *Exception) {
 	return out, nil
 }
 
-func convertMap(schema map[string]any, node any) (any, *Exception) {
-	keys, _ := schema["keys"].(map[string]any)
-	if keys["type"] != "string" {
-		return nil, notModelled("a map whose keys are not strings")
-	}
-	object, ok := node.(map[string]any)
+func convertMap(schema *object, node any) (any, *Exception) {
+	o, ok := node.(*object)
 	if !ok {
-		return nil, dataException("Maps with string fields should be encoded as JSON objects, but found JSON " + nodeType(node))
+		return nil, dataException("Maps with string fields should be encoded as JSON objects, but found " + nodeType(node))
 	}
-	out := make(hashMap, len(object))
-	for k, n := range object {
-		v, problem := convert(schema["values"], n)
+	values, _ := schema.get("values")
+	out := &hashMap{names: o.names, values: map[string]any{}}
+	for name, n := range o.values {
+		v, problem := convert(values, n)
 		if problem != nil {
 			return nil, problem
 		}
-		out[k] = v
+		out.values[name] = v
 	}
 	return out, nil
 }
 
-func convertStruct(schema map[string]any, node any) (any, *Exception) {
-	object, ok := node.(map[string]any)
+func convertStruct(schema *object, node any) (any, *Exception) {
+	o, ok := node.(*object)
 	if !ok {
-		return nil, dataException("Structs should be encoded as JSON objects, but found JSON " + nodeType(node))
+		return nil, dataException("Structs should be encoded as JSON objects, but found " + nodeType(node))
 	}
-	fields, _ := schema["fields"].([]any)
+	fields, _ := member[[]any](schema, "fields")
 	var out structure
 	for _, f := range fields {
-		field, _ := f.(map[string]any)
-		name, ok := field["field"].(string)
-		if !ok {
-			return nil, dataException("Struct schema's field name not specified properly")
-		}
-		v, problem := convert(field, object[name])
+		field, _ := f.(*object)
+		name, _ := member[string](field, "field")
+		n, _ := o.get(name)
+		v, problem := convert(field, n)
 		if problem != nil {
 			return nil, problem
 		}
-		out = append(out, member{name, v})
+		out = append(out, structField{name, v})
 	}
 	return out, nil
 }
@@ -142,10 +195,10 @@ func convertStruct(schema map[string]any, node any) (any, *Exception) {
 // schemaless is what JsonConverter makes of JSON without a schema: HashMap, ArrayList, String, Long, Double, Boolean, null.
 func schemaless(node any) any {
 	switch n := node.(type) {
-	case map[string]any:
-		out := make(hashMap, len(n))
-		for k, v := range n {
-			out[k] = schemaless(v)
+	case *object:
+		out := &hashMap{names: n.names, values: map[string]any{}}
+		for name, v := range n.values {
+			out.values[name] = schemaless(v)
 		}
 		return out
 	case []any:
@@ -163,6 +216,13 @@ func schemaless(node any) any {
 		return nil
 	}
 	return node
+}
+
+// member is a field of a JSON object, if it is there and of that type.
+func member[T any](o *object, name string) (T, bool) {
+	v, _ := o.get(name)
+	t, ok := v.(T)
+	return t, ok
 }
 
 func asInt64(node any) int64 {
@@ -210,7 +270,7 @@ func typeName(kind string) string {
 
 func nodeType(node any) string {
 	switch node.(type) {
-	case map[string]any:
+	case *object:
 		return "OBJECT"
 	case []any:
 		return "ARRAY"
