@@ -48,6 +48,7 @@ func TestContract_Real(t *testing.T) {
 		})
 		t.Run("the keys of every plugin", func(t *testing.T) { everyPlugin(t, w, twin) })
 		t.Logf("static cases: %.1f s", time.Since(began).Seconds())
+		t.Run("rebalances under load", func(t *testing.T) { underLoad(t, w) })
 		t.Run("one of two killed and started again", func(t *testing.T) { killAndStart(t, c, w) })
 		t.Logf("everything: %.1f s", time.Since(began).Seconds())
 	})
@@ -75,6 +76,59 @@ func everyPlugin(t *testing.T, w, twin *world) {
 			t.Error(p.Class + ":\n" + strings.Join(d, "\n"))
 		}
 	}
+}
+
+// underLoad makes rebalances by creating and deleting connectors and asks meanwhile. What meets one is a race, so every
+// answer has to be a success or the very answer that the table has for a pending rebalance.
+func underLoad(t *testing.T, w *world) {
+	t.Helper()
+	rebalance := map[string]contractCase{}
+	eachCase(phaseRebalance, func(_ string, e contractEndpoint, c contractCase) { rebalance[e.id()] = c })
+	asked := []struct {
+		id     string
+		q      contractRequest
+		always bool // it is not held up
+	}{
+		{"GET /connectors/{c}", contractRequest{Method: http.MethodGet, Path: "/connectors/<sink>"}, false},
+		{"GET /connectors/{c}/config", contractRequest{Method: http.MethodGet, Path: "/connectors/<sink>/config"}, false},
+		{"GET /connectors/{c}/tasks", contractRequest{Method: http.MethodGet, Path: "/connectors/<sink>/tasks"}, false},
+		{"GET /connectors/{c}/status", contractRequest{Method: http.MethodGet, Path: "/connectors/<sink>/status"}, true},
+		{"GET /connectors", contractRequest{Method: http.MethodGet, Path: "/connectors?expand=status"}, true},
+		{"GET /connectors/{c}/offsets", contractRequest{Method: http.MethodGet, Path: "/connectors/<stopped>/offsets"}, true},
+		{"POST /connectors/{c}/restart?includeTasks", post("/connectors/<stopped>/restart?includeTasks=true", ""), false},
+	}
+	stop, done := make(chan struct{}), make(chan struct{})
+	answers, held := 0, 0
+	go func() {
+		defer close(done)
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			x := asked[i%len(asked)]
+			a, err := w.send(t.Context(), t, i%len(w.urls), x.q)
+			if !assert.NoError(t, err) {
+				return
+			}
+			answers++
+			if a.Status >= 300 {
+				held++
+				assert.False(t, x.always, "%s: %s", x.id, a)
+				if !strings.Contains(string(a.Body), "no known leader URL") { // seen once in a while, as the same to a client
+					rebalance[x.id].want(w).check(t, w, x.q, a)
+				}
+			}
+		}
+	}()
+	for range 4 {
+		w.try(t, post("/connectors", create("load", sinkConfig(), "")), 201)
+		w.try(t, del("/connectors/<load>"), 204)
+	}
+	close(stop)
+	<-done
+	t.Logf("%d answers, %d of them a rebalance's", answers, held)
 }
 
 func realWorld(t *testing.T, c *testutil.Cluster) *world {
