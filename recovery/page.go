@@ -30,7 +30,7 @@ type Status struct {
 }
 
 // Handler serves what the supervisor knows: GET / as a plain HTML page or, when JSON is asked for (Accept, or ?format=json), as Status;
-// GET /healthz is 200 while sweeps work and 503 when there was none for three intervals; POST /acknowledge (connector or fingerprint) only with
+// GET /healthz is 200 while sweeps work, or while another supervisor leads, and 503 when there was none for three intervals; POST /acknowledge (connector or fingerprint) only with
 // AllowAcknowledge, from its own page: the form's token and the request's origin are checked. Bind it to 127.0.0.1 unless something in front asks who is there.
 func (s *Supervisor) Handler(opts HandlerOptions) http.Handler {
 	var key [32]byte
@@ -89,12 +89,21 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request) {
 
 func (h *handler) healthz(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	if h.s.standby() {
+		_, _ = w.Write([]byte("standby: another supervisor leads\n"))
+		return
+	}
 	if !h.s.seeing(time.Now()) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		_, _ = w.Write([]byte("no sweep has worked for a while\n"))
 		return
 	}
 	_, _ = w.Write([]byte("ok\n"))
+}
+
+// standby reports whether Run waits for the lead.
+func (s *Supervisor) standby() bool {
+	return s.cfg.Elector != nil && s.running.Load() && !s.leading.Load()
 }
 
 // seeing reports whether a sweep has worked lately.

@@ -15,6 +15,9 @@ var ErrRunning = errors.New("recovery: the supervisor runs already")
 // maxPause is the longest time between two tries of something that fails.
 const maxPause = 5 * time.Minute
 
+// maxLeadPause is the same for standing for election: it adds to the time without a leader.
+const maxLeadPause = 15 * time.Second
+
 // Supervisor watches the connectors of one Connect cluster and restarts what a restart can fix. It is safe for concurrent use.
 type Supervisor struct {
 	c   Connect
@@ -23,6 +26,7 @@ type Supervisor struct {
 	pass    chan struct{} // holds one token: whoever has it makes a pass
 	wake    chan struct{}
 	running atomic.Bool
+	leading atomic.Bool // with an Elector
 
 	// Only the pass touches these.
 	loaded      bool
@@ -115,6 +119,8 @@ func (s *Supervisor) Run(ctx context.Context) error {
 			if err := s.forget(ctx); err != nil {
 				return nil //nolint:nilerr // the lead was lost before anything was done
 			}
+			s.leading.Store(true)
+			defer s.leading.Store(false)
 			return s.loop(ctx)
 		})
 		if permanent(err) {
@@ -126,11 +132,11 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		if err != nil {
 			s.cfg.Logger.WarnContext(ctx, "no lead", "err", err)
 		}
-		if time.Since(began) > maxPause {
+		if time.Since(began) > maxLeadPause {
 			pause = time.Second
 		}
 		wait(ctx, pause, nil)
-		pause = min(2*pause, maxPause)
+		pause = min(2*pause, maxLeadPause)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -470,4 +471,47 @@ func TestNewRefusesBadConfigsByName(t *testing.T) {
 	_, err := recovery.New(nil, recovery.Config{})
 	require.Error(t, err)
 	_ = http.StatusOK
+}
+
+// oneByOne is an Elector: a lock.
+type oneByOne struct{ lead chan struct{} }
+
+func (o *oneByOne) Lead(ctx context.Context, fn func(context.Context) error) error {
+	select {
+	case o.lead <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-o.lead }()
+	return fn(ctx)
+}
+
+func TestOnlyTheLeaderActsAndTheOtherTakesOver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.add("a", 1).onRestart = always("boom")
+		w.fail("a", 0, "boom")
+		store, elector := recovery.NewMemoryStore(), &oneByOne{make(chan struct{}, 1)}
+		cfg := recovery.Config{Store: store, Elector: elector, Policy: recovery.Policy{ProbeEvery: -1}}
+		first, second := newStage(t, w, cfg), newStage(t, w, cfg)
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 2)
+		go func() { done <- first.s.Run(ctx) }()
+		synctest.Wait()
+		all, stopAll := context.WithTimeout(t.Context(), 24*time.Hour)
+		defer stopAll()
+		go func() { done <- second.s.Run(all) }()
+		<-time.After(time.Hour)
+		assert.Zero(t, second.s.Stats().Sweeps, "a standby asks nothing")
+		n := len(w.restarts("a"))
+		require.NotZero(t, n)
+		resp, body := ask(second.s.Handler(recovery.HandlerOptions{}), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/healthz", nil))
+		assert.Equal(t, http.StatusOK, resp.StatusCode, body)
+		stop()
+		require.NoError(t, <-done)
+		require.NoError(t, <-done)
+		assert.Len(t, w.restarts("a"), 7, "one budget")
+		assert.NotZero(t, second.s.Stats().Sweeps)
+	})
 }

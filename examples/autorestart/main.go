@@ -5,8 +5,10 @@
 //	go run ./examples/autorestart -connect http://localhost:8083
 //	go run ./examples/autorestart -connect http://w1:8083,http://w2:8083 -cluster connect-prod -state /var/lib/autorestart.json -policy policy.yaml -webhook https://hooks.example/x
 //
+//	go run ./examples/autorestart -connect http://w1:8083 -cluster connect-prod -store-brokers b1:9092 -store-topic connect-prod-recovery
+//
 // Credentials for basic authentication come from CONNECT_USER and CONNECT_PASSWORD. What is remembered lives in the -state file, so that a
-// restart of this program starts no new budget. The page, /healthz and /metrics are on -listen. It ends cleanly on SIGINT and SIGTERM.
+// restart of this program starts no new budget; with -store-brokers it lives on a Kafka topic, and of several of this program one acts. The page, /healthz and /metrics are on -listen. It ends cleanly on SIGINT and SIGTERM.
 package main
 
 import (
@@ -28,6 +30,7 @@ import (
 
 	"github.com/go-reconnect/reconnect/connect"
 	"github.com/go-reconnect/reconnect/recovery"
+	"github.com/go-reconnect/reconnect/recovery/kafkastore"
 	"github.com/go-reconnect/reconnect/recovery/reach"
 )
 
@@ -45,6 +48,7 @@ func main() {
 
 type options struct {
 	connect, cluster, policy, state, listen, webhook, format, reach string
+	storeBrokers, storeTopic                                        string
 	interval                                                        time.Duration
 	observe, once, acknowledge, verbose                             bool
 }
@@ -57,6 +61,8 @@ func parse(args []string, out io.Writer) (options, error) {
 	f.StringVar(&o.cluster, "cluster", "", "name of the Connect cluster (its group.id, say); needed with -state")
 	f.StringVar(&o.policy, "policy", "", "YAML file with the policy; see policy.yaml beside this program")
 	f.StringVar(&o.state, "state", "", "file to remember restarts in; without it they are forgotten at exit")
+	f.StringVar(&o.storeBrokers, "store-brokers", "", "Kafka brokers (without TLS and login) to remember restarts on, instead of -state, separated by commas; of several of this program one acts then")
+	f.StringVar(&o.storeTopic, "store-topic", "", "topic for -store-brokers, one per Connect cluster; made when it does not exist")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8087", "address of the page, /healthz and /metrics; empty for none")
 	f.StringVar(&o.webhook, "webhook", "", "URL to tell of what needs a person")
 	f.StringVar(&o.format, "webhook-format", "json", "json, alertmanager or slack")
@@ -143,15 +149,8 @@ func config(o options, log *slog.Logger) (recovery.Config, error) {
 			return cfg, fmt.Errorf("%s: %w", o.policy, err)
 		}
 	}
-	if o.state != "" {
-		if o.cluster == "" {
-			return cfg, errors.New("-state needs -cluster, so that the file is never taken for another cluster's")
-		}
-		store, err := recovery.NewFileStore(o.state)
-		if err != nil {
-			return cfg, err
-		}
-		cfg.Store = store
+	if err := remember(&cfg, o); err != nil {
+		return cfg, err
 	}
 	if o.webhook != "" {
 		cfg.Notifiers = append(cfg.Notifiers, recovery.Webhook{URL: o.webhook, Format: recovery.Format(o.format)})
@@ -164,6 +163,35 @@ func config(o options, log *slog.Logger) (recovery.Config, error) {
 		cfg.Reach = &reach.Prober{Allow: reach.Hosts(strings.Split(o.reach, ",")...)}
 	}
 	return cfg, nil
+}
+
+// remember sets the store.
+func remember(cfg *recovery.Config, o options) error {
+	if (o.state != "" || o.storeBrokers != "") && o.cluster == "" {
+		return errors.New("-state and -store-brokers need -cluster, so that what is remembered is never taken for another cluster's")
+	}
+	switch {
+	case o.state != "" && o.storeBrokers != "":
+		return errors.New("-state and -store-brokers exclude each other")
+	case (o.storeBrokers != "") != (o.storeTopic != ""):
+		return errors.New("-store-brokers and -store-topic go together")
+	case o.state != "":
+		store, err := recovery.NewFileStore(o.state)
+		if err != nil {
+			return err
+		}
+		cfg.Store = store
+	case o.storeBrokers != "":
+		store, err := kafkastore.New(kafkastore.Config{Brokers: strings.Split(o.storeBrokers, ","), Topic: o.storeTopic, ClientID: "autorestart"})
+		if err != nil {
+			return err
+		}
+		cfg.Store = store
+		if !o.once {
+			cfg.Elector = store
+		}
+	}
+	return nil
 }
 
 func handler(s *recovery.Supervisor, o options) http.Handler {
