@@ -5,6 +5,8 @@ import (
 	"errors"
 	"iter"
 	"net"
+	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/go-reconnect/reconnect/connect"
@@ -65,10 +67,8 @@ func actTasks(ctx context.Context, c Connect, d Decision, answers []Answer) (Ans
 // together is the answer to several requests: anything that was or may have been carried out counts.
 func together(answers []Answer) Answer {
 	for _, a := range []Answer{AnswerAccepted, AnswerUnknown, AnswerFailed, AnswerForbidden} {
-		for _, got := range answers {
-			if got == a {
-				return a
-			}
+		if slices.Contains(answers, a) {
+			return a
 		}
 	}
 	return AnswerRefused
@@ -82,10 +82,9 @@ func answerOf(err error) Answer {
 	if errors.Is(err, connect.ErrForbidden) {
 		return AnswerForbidden
 	}
-	var ce *connect.Error
-	if errors.As(err, &ce) {
+	if ce, ok := errors.AsType[*connect.Error](err); ok {
 		switch {
-		case ce.StatusCode == 500 && strings.Contains(ce.Message, "Failed to start task"):
+		case ce.StatusCode == http.StatusInternalServerError && strings.Contains(ce.Message, "Failed to start task"):
 			// The task's FAILED is already written. The same words about a connector also mean "superseded by another restart" (rest-verified 1, row 7).
 			return AnswerFailed
 		case ce.Applied == connect.AppliedNo, ce.Applied != connect.AppliedYes && definite(err):
@@ -96,8 +95,7 @@ func answerOf(err error) Answer {
 	if definite(err) {
 		return AnswerRefused
 	}
-	var op *net.OpError
-	if errors.As(err, &op) && op.Op == "dial" {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
 		return AnswerRefused
 	}
 	return AnswerUnknown

@@ -3,6 +3,7 @@ package recovery_test
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -418,7 +419,7 @@ func TestExhaustedEnds(t *testing.T) {
 		for i := range 5 {
 			d.play(10*time.Minute, func(time.Duration) recovery.Observation {
 				o := d.failed()
-				o.ConfigHash = fmt.Sprint(i)
+				o.ConfigHash = strconv.Itoa(i)
 				return o
 			})
 		}
@@ -587,6 +588,7 @@ func TestAStateOfANewerVersionIsRefused(t *testing.T) {
 	require.Error(t, json.Unmarshal([]byte(`{"schema":1,"restarts":["2026-01-02T00:00:00Z","2026-01-01T00:00:00Z"]}`), &s))
 }
 
+//nolint:paralleltest // AllocsPerRun counts what the whole process allocates
 func TestDecideAllocatesOnlyWhenItRestarts(t *testing.T) {
 	d := newDesk(t, recovery.Policy{})
 	d.play(40*time.Minute, flapper(d, 0))

@@ -9,13 +9,13 @@ import (
 
 // lockFile waits for an exclusive lock that the kernel gives back when the process dies. The file stays: removing it would let a third process lock another one.
 func lockFile(path string) (unlock func(), err error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // beside the state file that the user names
 	if err != nil {
 		return nil, err
 	}
 	for {
-		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX) //nolint:gosec // a file descriptor fits
-		if err != syscall.EINTR {                         //nolint:errorlint // Flock returns the bare number
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
+		if err != syscall.EINTR { //nolint:errorlint // Flock returns the bare number
 			break
 		}
 	}
@@ -28,7 +28,7 @@ func lockFile(path string) (unlock func(), err error) {
 
 // syncDir makes a rename durable.
 func syncDir(dir string) error {
-	d, err := os.Open(dir)
+	d, err := os.Open(dir) //nolint:gosec // as above
 	if err != nil {
 		return err
 	}

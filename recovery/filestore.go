@@ -108,7 +108,7 @@ func (f *FileStore) update(ctx context.Context, change func(map[string]Entry) er
 }
 
 func (f *FileStore) read() (map[string]Entry, error) {
-	file, err := os.Open(f.path)
+	file, err := os.Open(f.path) //nolint:gosec // the user names it
 	if errors.Is(err, fs.ErrNotExist) {
 		return map[string]Entry{}, nil
 	}
@@ -167,7 +167,7 @@ func (f *FileStore) write(entries map[string]Entry) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			_ = os.Remove(tmp.Name())
+			_ = os.Remove(tmp.Name()) //nolint:gosec // the name is CreateTemp's
 			err = fmt.Errorf("recovery: state file: %w", err)
 		}
 	}()
@@ -179,7 +179,7 @@ func (f *FileStore) write(entries map[string]Entry) (err error) {
 		err = cerr
 	}
 	if err == nil {
-		err = os.Rename(tmp.Name(), f.path)
+		err = os.Rename(tmp.Name(), f.path) //nolint:gosec // as above
 	}
 	if err == nil {
 		err = syncDir(filepath.Dir(f.path))

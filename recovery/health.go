@@ -3,6 +3,7 @@ package recovery
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -151,10 +152,7 @@ func (s *Supervisor) Stats() Stats {
 	s.view.RLock()
 	defer s.view.RUnlock()
 	st := s.stats
-	st.Phases = make(map[Phase]int, len(s.stats.Phases))
-	for k, v := range s.stats.Phases {
-		st.Phases[k] = v
-	}
+	st.Phases = maps.Clone(s.stats.Phases)
 	return st
 }
 

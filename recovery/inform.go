@@ -56,7 +56,7 @@ func (h *HTTPWorkers) Alive(ctx context.Context, workerID string) (Reachability,
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+workerID+"/", http.NoBody)
 	if err != nil {
-		return ReachUnknown, nil //nolint:nilerr // a worker_id that makes no URL cannot be asked
+		return ReachUnknown, nil
 	}
 	client := h.Client
 	if client == nil {

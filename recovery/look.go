@@ -64,7 +64,7 @@ var states = [...]connect.State{
 func codeOfState(s connect.State) stateCode {
 	for i, known := range states {
 		if s == known {
-			return stateCode(i) //nolint:gosec // seven of them
+			return stateCode(i)
 		}
 	}
 	return 0
@@ -196,7 +196,7 @@ func (s *Supervisor) sweepFailed(ctx context.Context, err error) {
 	}
 }
 
-func (s *Supervisor) sweepWorked() {
+func (s *Supervisor) sweepWorked(ctx context.Context) {
 	now := s.now()
 	s.view.Lock()
 	s.stats.Sweeps++
@@ -206,7 +206,7 @@ func (s *Supervisor) sweepWorked() {
 	s.failures = 0
 	if s.badSweep || s.blind {
 		s.badSweep, s.blind = false, false
-		s.emit(context.Background(), Event{Kind: EventSweepRecovered, Time: now, Cluster: s.cfg.Cluster, Message: "the connectors' statuses can be read again"})
+		s.emit(ctx, Event{Kind: EventSweepRecovered, Time: now, Cluster: s.cfg.Cluster, Message: "the connectors' statuses can be read again"})
 	}
 }
 

@@ -263,7 +263,7 @@ func configHash(cluster, name string, cfg connect.Config) string {
 	}
 	slices.Sort(keys)
 	for _, k := range keys {
-		fmt.Fprintf(h, "%d:%s=%d:%s\n", len(k), k, len(cfg[k]), cfg[k])
+		_, _ = fmt.Fprintf(h, "%d:%s=%d:%s\n", len(k), k, len(cfg[k]), cfg[k])
 	}
 	return hex.EncodeToString(h.Sum(nil)[:12])
 }

@@ -130,7 +130,6 @@ type courier struct {
 	first  time.Time // of what waits to be grouped
 	boxes  []*outbox
 	wake   chan struct{}
-	failed func(err error)
 }
 
 func newCourier(cfg *Config) *courier {

@@ -2,7 +2,6 @@ package recovery_test
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -18,11 +17,10 @@ import (
 	"github.com/go-reconnect/reconnect/recovery"
 )
 
-func ask(h http.Handler, r *http.Request) (*http.Response, string) {
+func ask(h http.Handler, r *http.Request) (*httptest.ResponseRecorder, string) {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
-	b, _ := io.ReadAll(w.Result().Body)
-	return w.Result(), string(b)
+	return w, w.Body.String()
 }
 
 func TestThePageShowsPhaseCauseAndRemedyAndEscapes(t *testing.T) {
@@ -35,11 +33,11 @@ func TestThePageShowsPhaseCauseAndRemedyAndEscapes(t *testing.T) {
 		g := newStage(t, w, recovery.Config{Diagnose: byText, Cluster: "blue"})
 		h := g.s.Handler(recovery.HandlerOptions{})
 		resp, _ := ask(h, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/healthz", nil))
-		assert.Equal(t, http.StatusServiceUnavailable, resp.StatusCode)
+		assert.Equal(t, http.StatusServiceUnavailable, resp.Code)
 		g.run(10 * time.Minute)
 		resp, body := ask(h, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
-		assert.Equal(t, http.StatusOK, resp.StatusCode)
-		assert.Contains(t, resp.Header.Get("Content-Security-Policy"), "default-src 'none'")
+		assert.Equal(t, http.StatusOK, resp.Code)
+		assert.Contains(t, resp.Header().Get("Content-Security-Policy"), "default-src 'none'")
 		assert.NotContains(t, body, "<script>")
 		assert.Contains(t, body, "&lt;script&gt;")
 		assert.Contains(t, body, "summary of password")
@@ -52,9 +50,9 @@ func TestThePageShowsPhaseCauseAndRemedyAndEscapes(t *testing.T) {
 		assert.Equal(t, recovery.PhaseHeld, st.Connectors[0].Phase)
 		assert.Equal(t, recovery.PhaseHealthy, st.Connectors[1].Phase)
 		resp, _ = ask(h, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/healthz", nil))
-		assert.Equal(t, http.StatusOK, resp.StatusCode)
+		assert.Equal(t, http.StatusOK, resp.Code)
 		resp, _ = ask(h, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/acknowledge", strings.NewReader("connector=x")))
-		assert.Equal(t, http.StatusForbidden, resp.StatusCode)
+		assert.Equal(t, http.StatusForbidden, resp.Code)
 	})
 }
 
@@ -78,7 +76,7 @@ func TestTheButtonIsGuarded(t *testing.T) {
 				r.Header.Set(k, v)
 			}
 			resp, _ := ask(h, r)
-			return resp.StatusCode
+			return resp.Code
 		}
 		assert.Equal(t, http.StatusForbidden, press("", "a", nil))
 		assert.Equal(t, http.StatusForbidden, press("deadbeef", "a", nil))

@@ -221,7 +221,7 @@ func (h History) without(t time.Time) History {
 
 func encodeTime(t time.Time) History {
 	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], uint64(t.UnixNano())) //nolint:gosec // read back by nano
+	binary.BigEndian.PutUint64(b[:], uint64(t.UnixNano()))
 	return History(b[:])
 }
 

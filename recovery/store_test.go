@@ -3,9 +3,9 @@ package recovery_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -97,7 +97,7 @@ func TestFileStoreIsPrivateAndLeavesNothingBehind(t *testing.T) {
 	s, err := recovery.NewFileStore(filepath.Join(dir, "state.json"))
 	require.NoError(t, err)
 	for i := range 20 {
-		_, err = s.Save(t.Context(), recovery.Entry{Key: fmt.Sprint(i), State: recovery.State{Phase: recovery.PhaseHeld}})
+		_, err = s.Save(t.Context(), recovery.Entry{Key: strconv.Itoa(i), State: recovery.State{Phase: recovery.PhaseHeld}})
 		require.NoError(t, err)
 	}
 	files, err := os.ReadDir(dir)

@@ -249,7 +249,7 @@ func (s *Supervisor) Reconcile(ctx context.Context) (Result, error) {
 		s.sweepFailed(ctx, err)
 		return res, err
 	}
-	s.sweepWorked()
+	s.sweepWorked(ctx)
 	return s.judge(ctx, found)
 }
 

@@ -507,7 +507,7 @@ func TestOnlyTheLeaderActsAndTheOtherTakesOver(t *testing.T) {
 		n := len(w.restarts("a"))
 		require.NotZero(t, n)
 		resp, body := ask(second.s.Handler(recovery.HandlerOptions{}), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/healthz", nil))
-		assert.Equal(t, http.StatusOK, resp.StatusCode, body)
+		assert.Equal(t, http.StatusOK, resp.Code, body)
 		stop()
 		require.NoError(t, <-done)
 		require.NoError(t, <-done)

@@ -111,9 +111,8 @@ func (w Webhook) Notify(ctx context.Context, e Event) error {
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		var ue *url.Error // its text holds the URL
-		if errors.As(err, &ue) {
-			err = ue.Err
+		if ue, ok := errors.AsType[*url.Error](err); ok {
+			err = ue.Err // the outer text holds the URL
 		}
 		return fmt.Errorf("recovery: webhook at %s: %w", u.Host, err)
 	}
@@ -224,9 +223,7 @@ func slackText(e Event) string {
 		text = "[" + e.Cluster + "] " + text
 	}
 	if !e.Resolved {
-		for _, r := range e.Remedies {
-			text += "\n• " + r
-		}
+		text = strings.Join(append([]string{text}, e.Remedies...), "\n• ")
 	}
 	text = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(text)
 	return mark + " " + cut(text, maxText)

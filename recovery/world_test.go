@@ -6,6 +6,7 @@ import (
 	"iter"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -66,7 +67,7 @@ func newWorld() *world {
 func (w *world) add(name string, n int) *part {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	p := &part{typ: connect.TypeSink, state: connect.StateRunning, worker: "w1:8083", config: connect.Config{"connector.class": "X", "tasks.max": fmt.Sprint(n)}}
+	p := &part{typ: connect.TypeSink, state: connect.StateRunning, worker: "w1:8083", config: connect.Config{"connector.class": "X", "tasks.max": strconv.Itoa(n)}}
 	p.onRestart = func(int) (time.Duration, string) { return -1, "" }
 	for range n {
 		p.tasks = append(p.tasks, taskPart{state: connect.StateRunning})

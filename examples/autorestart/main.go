@@ -12,6 +12,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -199,7 +200,9 @@ func handler(s *recovery.Supervisor, o options) http.Handler {
 	mux.Handle("/", s.Handler(recovery.HandlerOptions{AllowAcknowledge: o.acknowledge}))
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-		writeMetrics(w, o.cluster, s)
+		var b bytes.Buffer
+		writeMetrics(&b, o.cluster, s)
+		_, _ = b.WriteTo(w)
 	})
 	return mux
 }

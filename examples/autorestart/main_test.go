@@ -124,7 +124,7 @@ func TestThePolicyBesideThisProgramIsValid(t *testing.T) {
 func TestMetricsNameEveryPhase(t *testing.T) {
 	t.Parallel()
 	srv := cluster(t)
-	client, err := newClient(srv.URL(), nil)
+	client, err := newClient(srv.URL(), nil) //nolint:contextcheck // the server opens its sockets by itself
 	require.NoError(t, err)
 	s, err := recovery.New(client, recovery.Config{})
 	require.NoError(t, err)

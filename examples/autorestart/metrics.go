@@ -1,15 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/go-reconnect/reconnect/recovery"
 )
 
 // writeMetrics writes Prometheus' text format by hand, to keep this program's dependencies few. A series exists as long as its connector does.
-func writeMetrics(w io.Writer, cluster string, s *recovery.Supervisor) {
+func writeMetrics(w *bytes.Buffer, cluster string, s *recovery.Supervisor) {
 	st := s.Stats()
 	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace
 	c := escape(cluster)

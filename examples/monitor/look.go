@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -79,7 +78,7 @@ func rowOf(st *connect.ConnectorStatus) row {
 }
 
 // report prints what a person wants to know: the counts, and every fault with its cause and what helps.
-func report(w io.Writer, rows []row, traces bool) {
+func report(w *strings.Builder, rows []row, traces bool) {
 	counts := map[connect.State]int{}
 	for _, r := range rows {
 		counts[r.state]++
@@ -128,10 +127,10 @@ func orDash(s string) string {
 }
 
 // table prints one line per connector.
-func table(w io.Writer, rows []row, now time.Time) {
+func table(w *strings.Builder, rows []row, now time.Time) {
 	fmt.Fprintf(w, "%s   %d connectors\n\n", now.Format("15:04:05"), len(rows))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "CONNECTOR\tTYPE\tSTATE\tTASKS\tCAUSE")
+	_, _ = fmt.Fprintln(t, "CONNECTOR\tTYPE\tSTATE\tTASKS\tCAUSE")
 	for _, r := range rows {
 		cause := ""
 		if len(r.faults) > 0 {
@@ -140,7 +139,7 @@ func table(w io.Writer, rows []row, now time.Time) {
 		if runes := []rune(cause); len(runes) > 80 {
 			cause = string(runes[:79]) + "…"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%d/%d\t%s\n", printable(r.name), r.typ, r.state, r.running, r.tasks, printable(cause))
+		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%d/%d\t%s\n", printable(r.name), r.typ, r.state, r.running, r.tasks, printable(cause))
 	}
 	_ = t.Flush()
 }

@@ -97,7 +97,11 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) (int, error)
 		if err != nil {
 			return exitBlind, err
 		}
-		report(out, rows, o.traces)
+		var b strings.Builder
+		report(&b, rows, o.traces)
+		if _, err := io.WriteString(out, b.String()); err != nil {
+			return exitBlind, err
+		}
 		if err := t.tell(ctx, rows, time.Now()); err != nil {
 			return exitBlind, err
 		}
@@ -108,38 +112,40 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) (int, error)
 		}
 		return exitWell, nil
 	}
-	return exitWell, follow(ctx, client, t, o, out, errOut)
+	follow(ctx, client, t, o, out, errOut)
+	return exitWell, nil
 }
 
 // follow looks again and again until ctx ends; a look that fails is said, and is no reason to stop.
-func follow(ctx context.Context, client *connect.Client, t *teller, o options, out, errOut io.Writer) error {
-	var last string
+func follow(ctx context.Context, client *connect.Client, t *teller, o options, out, errOut io.Writer) {
+	say := func(w io.Writer, text string) { _, _ = io.WriteString(w, text) }
+	last := ""
 	for {
 		rows, err := look(ctx, client)
+		if ctx.Err() != nil {
+			return
+		}
+		var b strings.Builder
 		switch {
-		case ctx.Err() != nil:
-			return nil
 		case err != nil:
-			fmt.Fprintln(errOut, "monitor:", err)
+			say(errOut, "monitor: "+err.Error()+"\n")
 		case o.watch:
-			fmt.Fprint(out, "\x1b[H\x1b[2J")
-			table(out, rows, time.Now())
+			table(&b, rows, time.Now())
+			say(out, "\x1b[H\x1b[2J"+b.String())
 		default:
-			var b strings.Builder
-			report(&b, rows, o.traces)
-			if b.String() != last {
+			if report(&b, rows, o.traces); b.String() != last {
 				last = b.String()
-				fmt.Fprintf(out, "%s\n%s", time.Now().UTC().Format(time.RFC3339), last)
+				say(out, time.Now().UTC().Format(time.RFC3339)+"\n"+last)
 			}
 		}
 		if err == nil {
 			if err := t.tell(ctx, rows, time.Now()); err != nil && ctx.Err() == nil {
-				fmt.Fprintln(errOut, "monitor:", err)
+				say(errOut, "monitor: "+err.Error()+"\n")
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-time.After(o.every):
 		}
 	}

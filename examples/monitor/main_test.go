@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -100,7 +101,7 @@ func TestEachChangeIsToldOnce(t *testing.T) {
 
 func TestTheTableCannotSteerTheTerminal(t *testing.T) {
 	t.Parallel()
-	var b bytes.Buffer
+	var b strings.Builder
 	table(&b, []row{{name: "\x1b]0;x\a", state: connect.StateRunning}}, time.Now())
 	assert.NotContains(t, b.String(), "\x1b")
 }

@@ -109,7 +109,7 @@ func Compare(scripts []Script, rules ...Rule) []Result {
 // Write prints the results as a table.
 func Write(w io.Writer, results []Result) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "fault\trule\trestarts\tof them probes\tmean recovery\tworst\tfalse give-ups\tnotifications")
+	_, _ = fmt.Fprintln(t, "fault\trule\trestarts\tof them probes\tmean recovery\tworst\tfalse give-ups\tnotifications")
 	last := ""
 	for _, r := range results {
 		name := r.Script
@@ -121,7 +121,7 @@ func Write(w io.Writer, results []Result) error {
 		if r.Recovers {
 			mean, worst = span(r.Recovery), span(r.Worst)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%s\t%s\t%d\t%d\n", name, r.Rule, r.Restarts, r.Probes, mean, worst, r.FalseGiveUps, r.Notifications)
+		_, _ = fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%s\t%s\t%d\t%d\n", name, r.Rule, r.Restarts, r.Probes, mean, worst, r.FalseGiveUps, r.Notifications)
 	}
 	return t.Flush()
 }
