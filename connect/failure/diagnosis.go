@@ -39,7 +39,7 @@ func (d *Diagnoser) DiagnoseTrace(t Trace) Diagnosis {
 	if n >= 0 {
 		r := &d.rules[n]
 		diag.Class, diag.Restart, diag.Pattern, diag.Remedies = r.Class, r.Advice, r.ID, r.Remedies
-		diag.Summary = summary(r, t, at)
+		diag.Summary = summary(r, t, at, text)
 		diag.Fingerprint = fingerprint(r.ID, t, at, text)
 	} else {
 		diag.Summary = unknownSummary(t, text)

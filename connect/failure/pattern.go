@@ -33,7 +33,7 @@ type Pattern struct {
 	Advice Advice // the zero value is AdviceUnknown
 
 	// Summary is one sentence. `{host}`, `{table}`, `{topic}`, `{subject}`, `{field}`, `{setting}`, `{user}`, `{object}`
-	// and `{class}` are replaced with what the message names; a part in square brackets is left out when its placeholder
+	// and `{class}` are replaced with what the message names, `{message}` with its first line, redacted; a part in square brackets is left out when its placeholder
 	// has nothing: `The table[ {table}] is missing.` Empty means a sentence made from the class.
 	Summary string
 

@@ -16,7 +16,7 @@ var databaseRules = []rule{
 	},
 	{
 		Pattern: Pattern{
-			ID: "oracle-position-lost", Messages: []string{"ora-01291", "ora-01292", "ora-00308", "ora-01555", "ora-08181", "ora-01284", "ora-00310", "ora-01325", "ora-08180", "missing logfile", "none of the log files contain", "is no longer available", "archive logs", "no longer contained in the online redo", "scn * is not available", "offset scn", "ora-01281", "ora-01289", "ora-01368"},
+			ID: "oracle-position-lost", Messages: []string{"ora-01291", "ora-01292", "ora-00308", "ora-01555", "ora-08181", "ora-01284", "ora-00310", "ora-01325", "ora-08180", "missing logfile", "none of the log files contain", "archive logs", "no longer contained in the online redo", "scn * is not available", "offset scn", "ora-01281", "ora-01289", "ora-01368"},
 			Class: ClassSourceState, Advice: AdviceAfterChange,
 			Summary:  "The redo log the connector has to go on from is gone.",
 			Remedies: []string{"Bring the archived logs back from a backup, or take a new snapshot (snapshot.mode, an ad hoc snapshot signal).", "Keep archived logs longer than the connector may be down; use heartbeat.interval.ms for quiet tables."},

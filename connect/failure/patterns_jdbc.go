@@ -121,7 +121,7 @@ var postgresRules = []rule{
 				"column * can only be updated to default", "there is no unique or exclusion constraint matching", "on conflict do update command cannot affect row", "column * of relation * does not exist", "relation * does not exist", "column * does not exist", "date/time field value out of range", "null value in column", "cannot cast type", "operator does not exist",
 				"has no field", "invalid text representation", "type * does not exist", "schema * does not exist", "string is too long", "the column index is out of range", "violates", "more expressions than target columns", "can't infer the sql type",
 			},
-			Class: ClassDataConstraint, Advice: AdviceAfterChange, Summary: "The database refuses a record[ for {table}][, column {field}].", Remedies: fixTable, Source: "PostgreSQL classes 22, 23, 42",
+			Class: ClassDataConstraint, Advice: AdviceAfterChange, Summary: "The database refuses a record[ for {table}][: {message}].", Remedies: fixTable, Source: "PostgreSQL classes 22, 23, 42",
 		}, weight: weightSpecific, codes: []string{"sqlstate 22", "sqlstate 23", "sqlstate 42703", "sqlstate 42P01", "sqlstate 42804", "sqlstate 428C9"},
 	},
 	{
@@ -219,7 +219,7 @@ var mysqlRules = []rule{
 				"data too long for column", "out of range value for column", "out of range value", "doesn't have a default value", "incorrect string value", "incorrect integer value", "incorrect decimal value", "incorrect date value", "incorrect datetime value", "data truncated for column", "data truncation", "column * cannot be null", "unknown column", "cannot delete or update a parent row",
 				"check constraint * is violated", "invalid json text", "row size too large", "column count doesn't match", "specified key was too long", "blob/text column * used in key specification without a key length", "can't be null", "incorrect time value", "truncated incorrect",
 			},
-			Class: ClassDataConstraint, Advice: AdviceAfterChange, Summary: "The database refuses a record[ for column {field}].", Remedies: fixTable, Source: "MySQL 1048, 1054, 1146, 1264, 1265, 1292, 1364, 1366, 1406, 1451, 3819",
+			Class: ClassDataConstraint, Advice: AdviceAfterChange, Summary: "The database refuses a record[: {message}].", Remedies: fixTable, Source: "MySQL 1048, 1054, 1146, 1264, 1265, 1292, 1364, 1366, 1406, 1451, 3819",
 		}, weight: weightExact, codes: []string{"vendor 1048", "vendor 1054", "vendor 1146", "vendor 1264", "vendor 1265", "vendor 1292", "vendor 1364", "vendor 1366", "vendor 1406", "vendor 1451", "vendor 1071", "vendor 1118", "vendor 1136", "vendor 1170", "vendor 3140", "vendor 3819", "vendor 4025"},
 	},
 	{

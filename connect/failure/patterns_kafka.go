@@ -30,7 +30,7 @@ var kafkaRules = []rule{
 			},
 			Messages: []string{"not authorized to access topics", "not authorized to access group", "topic authorization failed", "group authorization failed", "cluster authorization failed", "transactional id authorization failed"},
 			Class:    ClassAuthorization, Advice: AdviceAfterChange,
-			Summary: "Kafka's ACLs do not let the connector in[: topic {topic}].", Remedies: fixACL,
+			Summary: "Kafka's ACLs do not let the connector in[: topic {topic}][: group {object}].", Remedies: fixACL,
 			Source: "Kafka: org.apache.kafka.common.errors.AuthorizationException and its kinds",
 		}, weight: weightExact, either: true,
 	},

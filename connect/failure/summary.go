@@ -1,6 +1,7 @@
 package failure
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 )
@@ -9,13 +10,13 @@ import (
 var placeholders = map[string][]string{
 	"host": {
 		"onnection to ", "onnect to server ", "onnect to ", "onnecting to ", "fail to connect to ", "ost name '", "hostname ", "host name ", "host '", "host \"", "host: ", "to host ", "host ", "on server ", "server '", "server: ",
-		"node ", "://", "ndpoint: ",
+		"UnknownHostException: ", "node ", "://", "ndpoint: ",
 	},
 	"topic": {
 		"topics: [", "topics [", "topic '", "topic \"", "Topic '", "topic=", "topic: ", "from the '", "Topic ", "topic(s) ", "topic-partition ", "partition ", "topic ",
 	},
 	"table": {
-		"table \"", "table `", "table '", "Table \"", "Table `", "Table '", "relation \"", "relation '", "table: ", "Table: ", "into table ", "for table ", "of table ", "on table ", "object '", "Object '", "object name '",
+		"table \"", "TABLE \"", "table `", "table '", "Table \"", "Table `", "Table '", "relation \"", "relation '", "table: ", "Table: ", "into table ", "for table ", "of table ", "on table ", "object '", "Object '", "object name '",
 		"ollection: ", "collection '", "ollection ", "\"index\":\"", "index [", "index: ", "index ", "INSERT INTO ", "insert into ", "view ", "able ", "stream ",
 	},
 	"subject": {"subject \"", "subject '", "Subject '", "subject: ", "subject=", "subject ", "Subject ", "rtifact "},
@@ -32,7 +33,9 @@ var placeholders = map[string][]string{
 		"replication slot \"", "slot \"", "publication \"", "database \"", "database '", "atabase '", "schema \"", "function ", "'", "bucket: ", "bucket ", "Bucket ", "group: ", "roup ", "queue manager '", "destination '", "queue '",
 		"principal ", "warehouse '", "dataset ", "roject ", "file: ", "file ", "ask: ", "worker: ", "connector ", "on resource: ", "resource: ", "\"",
 	},
-	"class": {"name matches ", "Class ", "class ", "find class ", "driver found for ", "lookup ", ""},
+	"class": {"name matches ", "driver found for ", "Class ", "class ", "find class ", "lookup ", ""},
+	// The first line of the message that decided, redacted.
+	"message": nil,
 }
 
 // checkTemplate says what is wrong with a summary.
@@ -53,7 +56,7 @@ func checkTemplate(s string) error {
 				return fmt.Errorf("%q has an open brace", s)
 			}
 			if _, ok := placeholders[s[i+1:i+j]]; !ok {
-				return fmt.Errorf("%q is no placeholder: use host, topic, table, subject, field, setting, user, object or class", s[i:i+j+1])
+				return fmt.Errorf("%q is no placeholder: use host, topic, table, subject, field, setting, user, object, class or message", s[i:i+j+1])
 			}
 			i += j
 		}
@@ -68,7 +71,7 @@ func checkTemplate(s string) error {
 }
 
 // summary renders the sentence of a rule.
-func summary(r *rule, t Trace, at int) string {
+func summary(r *rule, t Trace, at int, message []byte) string {
 	template := r.Summary
 	if template == "" {
 		template = classSummary(r.Class)
@@ -93,17 +96,45 @@ func summary(r *rule, t Trace, at int) string {
 			if j < 0 {
 				return template
 			}
-			name := findName(template[i+1:i+j], t, at)
+			kind := template[i+1 : i+j]
+			if kind == "message" {
+				line := firstLine(message)
+				missing = missing || len(line) == 0
+				if len(line) > maxName || bytes.IndexFunc(line, unprintable) >= 0 {
+					b = append(b, clean(string(line), maxName)...)
+				} else {
+					b = append(b, line...)
+				}
+				i += j
+				continue
+			}
+			name := findName(kind, t, at)
 			if name == "" {
 				missing = true
 			}
-			b = append(b, clean(name, 160)...)
+			b = append(b, clean(name, maxName)...)
 			i += j
 		default:
 			b = append(b, c)
 		}
 	}
 	return secretless(string(b))
+}
+
+const maxName = 240
+
+// firstLine is the first line of a redacted message that says something, without the full stop.
+func firstLine(message []byte) []byte {
+	line, rest, _ := bytes.Cut(bytes.TrimLeft(message, " \t\r\n"), []byte("\n"))
+	for len(bytes.TrimSpace(rest)) > 0 && bytes.HasSuffix(bytes.TrimSpace(line), []byte(":")) { // a heading: the next line says it
+		var next []byte
+		next, rest, _ = bytes.Cut(rest, []byte("\n"))
+		line = append(append(bytes.TrimRight(bytes.Clone(line), " \t\r"), ' '), bytes.TrimSpace(next)...)
+		if len(line) > maxName {
+			break
+		}
+	}
+	return bytes.TrimRight(line, " .:,\t\r")
 }
 
 func classSummary(c Class) string {
@@ -161,6 +192,16 @@ func findName(kind string, t Trace, at int) string {
 func nameIn(kind string, e *Exception) string {
 	m := e.Message
 	if from, to := statement(m); to > from {
+		if kind == "table" { // the statement names it before the first value
+			head := m[from:min(from+300, to)]
+			for _, verb := range [...]string{"INSERT INTO ", "UPDATE ", "MERGE INTO ", "DELETE FROM "} {
+				if i := strings.Index(head, verb); i >= 0 && i < 8 {
+					if name := readName(strings.ReplaceAll(head[i+len(verb):], `"`, ""), kind); name != "" {
+						return name
+					}
+				}
+			}
+		}
 		m = m[to:]
 	}
 	if len(m) > maxNameSearch {
@@ -217,11 +258,14 @@ func quotedOrWord(s, after, kind string) string {
 					return name + "." + s[i+3:i+3+j]
 				}
 			}
-			if strings.ContainsAny(name, " \t\r\n{}") && kind != "class" {
+			if stopWords[name] || strings.ContainsAny(name, " \t\r\n{}") && kind != "class" {
 				return ""
 			}
 			return name
 		}
+	}
+	if after == "name matches " {
+		return readName(s, "setting") // whatever was asked for, a class or not
 	}
 	return readName(s, kind)
 }
@@ -240,13 +284,13 @@ func readName(s, kind string) string {
 	if kind == "object" && i > 0 && s[0] == '/' {
 		name = "/" + name // a path
 	}
-	if name == "" || i < len(s) && s[i] >= 0x80 || stopWords[name] {
+	if name == "" || i < len(s) && s[i] >= 0x80 || stopWords[name] || stopWords[strings.ToLower(name)] {
 		return ""
 	}
 	if kind == "host" && !strings.ContainsAny(name, ".:-0123456789") && len(name) < 3 {
 		return ""
 	}
-	if kind == "class" && !strings.ContainsAny(name, "./$") {
+	if kind == "class" && !strings.ContainsAny(name, "./$") && !strings.HasPrefix(name, "jdbc:") {
 		return ""
 	}
 	return name
@@ -273,7 +317,7 @@ var stopWords = func() map[string]bool {
 		cannot can could must should may null there only row rows key keys mapping count level may position mode default defaults closed
 		refused reset timed attempt server host node table column field topic user database index mapping because when while if within
 		dropped length size limit required found already after before between during be empty partition partitions connection
-		violates constraint named id identifier metadata offset offsets record records access alias names without into using permission error fatal detail hint caused by`) {
+		violates constraint named id identifier metadata offset offsets record records access alias names without into using queue any one service broker overflow extraction insertion copying invalid permission error fatal detail hint caused by`) {
 		words[w] = true
 	}
 	return words

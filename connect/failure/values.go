@@ -18,6 +18,7 @@ var valueMarkers = []struct {
 	{"batch entry ", " was aborted"},
 	{"failing row contains (", "\n"},
 	{")=(", ")"},
+	{"invalid value ", " for configuration"},
 	{"duplicate entry '", "' for key"},
 	{"duplicate key value is (", ")"},
 	{"dup key: {", "}"},
@@ -207,6 +208,11 @@ func secretless(s string) string {
 	return s
 }
 
+// unprintable reports whether a character has no place in one line: controls, line separators, what is no text at all.
+func unprintable(r rune) bool {
+	return r < ' ' || r == 0x7f || r == utf8.RuneError || r >= 0x80 && r < 0xa0 || r == 0x2028 || r == 0x2029
+}
+
 // clean makes a name fit for one line: no control characters, bounded.
 func clean(s string, limit int) string {
 	bad := strings.IndexFunc(s, func(r rune) bool {
@@ -221,7 +227,7 @@ func clean(s string, limit int) string {
 			b.WriteString("...")
 			break
 		}
-		if r < ' ' || r == 0x7f || r == utf8.RuneError || r >= 0x80 && r < 0xa0 || r == 0x2028 || r == 0x2029 {
+		if unprintable(r) {
 			r = ' '
 		}
 		b.WriteRune(r)
