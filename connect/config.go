@@ -319,3 +319,35 @@ func (x ExpandedConnector) Format(f fmt.State, verb rune) { formatPlain(f, verb,
 
 // Format prints the configuration redacted under every verb.
 func (c Change) Format(f fmt.State, verb rune) { formatPlain(f, verb, plainChange(c)) }
+
+// LogValue logs the connector with its configuration redacted; a JSON handler would write the real one.
+func (c Connector) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("name", c.Name), slog.String("type", string(c.Type)), slog.Any("config", c.Config), slog.Int("tasks", len(c.Tasks)))
+}
+
+// LogValue logs the request with its configuration redacted.
+func (r CreateRequest) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("name", r.Name), slog.Any("config", r.Config), slog.String("initial_state", string(r.InitialState)))
+}
+
+// LogValue logs the task with its configuration redacted.
+func (t Task) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("id", t.ID.String()), slog.Any("config", t.Config))
+}
+
+// LogValue logs what there is with the configuration redacted.
+func (x ExpandedConnector) LogValue() slog.Value {
+	var attrs []slog.Attr
+	if x.Status != nil {
+		attrs = append(attrs, slog.String("status", describe(x.Status)))
+	}
+	if x.Info != nil {
+		attrs = append(attrs, slog.Any("info", *x.Info))
+	}
+	return slog.GroupValue(attrs...)
+}
+
+// LogValue logs what was done and the difference, which holds no secret.
+func (c Change) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("name", c.Name), slog.String("action", string(c.Action)), slog.Bool("dry_run", c.DryRun), slog.String("diff", c.Diff.String()))
+}

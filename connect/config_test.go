@@ -43,7 +43,9 @@ func TestConfigNeverPrintsASecret(t *testing.T) {
 	}
 	var buf bytes.Buffer
 	for _, h := range []slog.Handler{slog.NewTextHandler(&buf, nil), slog.NewJSONHandler(&buf, nil)} {
-		slog.New(h).Info("m", "config", cfg, "patch", patch, "diff", connect.Config{}.Diff(cfg), "err", fmt.Errorf("x: %v", cfg))
+		slog.New(h).Info("m", "config", cfg, "patch", patch, "diff", connect.Config{}.Diff(cfg), "err", fmt.Errorf("x: %v", cfg),
+			"conn", conn, "pointer", &conn, "create", connect.CreateRequest{Name: "x", Config: cfg}, "task", &connect.Task{Config: cfg},
+			"expanded", connect.ExpandedConnector{Info: &conn, Status: &connect.ConnectorStatus{Name: "x"}}, "change", &connect.Change{Connector: &conn, Diff: connect.Config{}.Diff(cfg)})
 	}
 	assert.NotContains(t, buf.String(), sentinel)
 	assert.Contains(t, buf.String(), "tasks.max")

@@ -18,7 +18,7 @@ func FuzzBodies(f *testing.F) {
 		`{"name":"C","error_count":0,"configs":[{"definition":null,"value":null}]}`, `{"root":{"level":"INFO","last_modified":1}}`, `{"level":"INFO"}`, `[{"id":{"connector":"x","task":0},"config":{"a":null}}]`,
 		`{"id":0,"state":"RUNNING"}`, `{"error_code":409,"message":"Connector x already exists"}`, `{"error_code":500,"message":null}`, `{"error_code":404,"message":"HTTP 404 Not Found"}`, "Powered by Jetty://",
 	} {
-		for _, status := range []int{200, 201, 202, 204, 302, 400, 401, 404, 405, 409, 500, 503} {
+		for _, status := range []int{200, 202, 302, 404, 409, 500} {
 			f.Add(status, body)
 		}
 	}

@@ -1,0 +1,75 @@
+package connect_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-reconnect/reconnect/connect"
+	"github.com/go-reconnect/reconnect/internal/kversion"
+	"github.com/go-reconnect/reconnect/internal/testutil"
+)
+
+// TestClient_Real takes a connector through its life on real workers, with the typed methods only.
+func TestClient_Real(t *testing.T) {
+	testutil.EachVersion(t, func(t *testing.T, cl *testutil.Cluster) {
+		ctx := t.Context()
+		urls := cl.URLs()
+		c, err := connect.NewClient(urls[0], connect.WithWorkers(urls[1:]...))
+		require.NoError(t, err)
+		name := cl.ConnectorName(t, "client")
+		cfg := connect.Config{
+			"connector.class": "org.apache.kafka.connect.file.FileStreamSinkConnector", "tasks.max": "1", "topics": cl.TopicName(t, "client"), "file": "/tmp/" + name,
+			"some.password": "${file:/nowhere:password}",
+		}
+
+		info, err := c.ServerInfo(ctx)
+		require.NoError(t, err)
+		want, _ := kversion.Parse(cl.Version())
+		assert.Equal(t, want.String(), info.KafkaVersion)
+		h, err := c.Health(ctx)
+		require.NoError(t, err)
+		assert.True(t, h.Healthy(), h.Message)
+
+		change, err := c.Apply(ctx, name, cfg, connect.ApplyOptions{WaitTasks: 1})
+		require.NoError(t, err)
+		assert.Equal(t, connect.ChangeCreate, change.Action)
+		assert.True(t, change.Status.Running())
+		change, err = c.Apply(ctx, name, cfg, connect.ApplyOptions{})
+		require.NoError(t, err)
+		assert.Equal(t, connect.ChangeNone, change.Action, "%s", change.Diff)
+		_, err = c.CreateConnector(ctx, connect.CreateRequest{Name: name, Config: cfg})
+		require.ErrorIs(t, err, connect.ErrAlreadyExists)
+		for _, u := range c.Workers() { // each from its own copy
+			one, err := c.OnWorker(u)
+			require.NoError(t, err)
+			_, err = one.WaitFor(ctx, name, connect.Running(1), connect.WaitOptions{})
+			require.NoError(t, err, u)
+		}
+		found := false
+		for st, err := range c.Statuses(ctx) {
+			require.NoError(t, err)
+			found = found || st.Name == name
+		}
+		assert.True(t, found)
+
+		plan, err := c.Restart(ctx, name, connect.RestartOptions{IncludeTasks: true})
+		require.NoError(t, err)
+		assert.True(t, plan.Connector)
+		assert.Equal(t, []connect.TaskID{{Connector: name}}, plan.Tasks)
+		_, err = c.WaitFor(ctx, name, connect.Running(1), connect.WaitOptions{Stable: time.Second})
+		require.NoError(t, err)
+
+		_, err = c.ResetOffsets(ctx, name)
+		require.ErrorIs(t, err, connect.ErrNotStopped)
+		require.NoError(t, c.Stop(ctx, name))
+		_, err = c.WaitFor(ctx, name, connect.Stopped(), connect.WaitOptions{})
+		require.NoError(t, err)
+		require.ErrorIs(t, c.RestartTask(ctx, connect.TaskID{Connector: name}), connect.ErrNotFound)
+		require.NoError(t, c.Resume(ctx, name))
+		require.NoError(t, c.DeleteConnector(ctx, name))
+		require.ErrorIs(t, c.DeleteConnector(ctx, name), connect.ErrNotFound)
+	})
+}
