@@ -52,7 +52,7 @@ if ! command -v dockerd >/dev/null || ! command -v docker >/dev/null || ! comman
 fi
 
 if alive || { [ -d /run/systemd/system ] && systemctl start docker >/dev/null 2>&1; }; then
-  wait_for_engine 60 || none "a dockerd runs but does not answer"
+  wait_for_engine 60 || none "a dockerd runs but does not answer" "Its log says why; this never starts a second one."
   exit 0
 fi
 
