@@ -76,6 +76,15 @@ type RepublisherConfig struct {
 	Ledger Ledger
 	// DryRun asks the handler and counts what would happen. It joins no group, writes nothing and commits nothing.
 	DryRun bool
+	// Follow goes on at the end and waits for more, until ctx is cancelled; Run then returns nil.
+	Follow bool
+	// ExactlyOnce puts what a chunk republishes, parks and records in the ledger, and its position, into one transaction:
+	// for a reader with isolation.level=read_committed each record is there once, whatever fails. Sinks read
+	// uncommitted by default, so a connector needs consumer.override.isolation.level=read_committed. Park and Ledger
+	// must be topics. It needs WRITE on the transactional ids that begin with Group.
+	ExactlyOnce bool
+	// TransactionTimeout is when a broker gives a transaction up. Defaults to 60 s.
+	TransactionTimeout time.Duration
 	// Rate bounds what is written. Defaults to no limit.
 	Rate Rate
 	// ConnectorGroup names the consumer group of a connector, for one with consumer.override.group.id; "" does not look.
@@ -126,6 +135,8 @@ const (
 	HeaderOriginalTimestamp = "reconnect.original.timestamp"
 	// HeaderRetryConnector names, on a republished record, the connector that failed on it.
 	HeaderRetryConnector = "reconnect.retry.connector"
+	// HeaderDeferred is the time in milliseconds at which a deferred record was put back.
+	HeaderDeferred = "reconnect.retry.deferred"
 	// HeaderNotBefore is the time in milliseconds before which a deferred record must not be tried.
 	HeaderNotBefore = "reconnect.retry.not.before"
 )
@@ -217,6 +228,7 @@ func (c *RepublisherConfig) check() error {
 	}{
 		{"RetryTimeout", &c.RetryTimeout, 2 * time.Minute},
 		{"ShutdownTimeout", &c.ShutdownTimeout, 10 * time.Second},
+		{"TransactionTimeout", &c.TransactionTimeout, time.Minute},
 		{"SessionTimeout", &c.SessionTimeout, 30 * time.Second},
 		{"RebalanceTimeout", &c.RebalanceTimeout, 30 * time.Second},
 	} {
@@ -229,6 +241,10 @@ func (c *RepublisherConfig) check() error {
 	}
 	add(c.Filter.check(c.Ledger != nil))
 	add(c.Rate.check())
+	add(c.checkExactlyOnce())
+	if c.Follow && c.DryRun {
+		add(errors.New("dlq: Follow and DryRun are both set: a dry run ends"))
+	}
 	if l, ok := c.Ledger.(*topicLedger); ok {
 		add(checkTopicName("Ledger", l.topic))
 		if l.topic == c.Topic || l.topic == c.Target.topic {

@@ -93,7 +93,7 @@ const frontierAge = 500 * time.Millisecond
 // A running connector commits its position only each offset.flush.interval.ms, so a record that it has just skipped looks as if
 // it were still in front of it. While the group has members the answer is therefore waited for, up to PendingWait after
 // the start of the run.
-func (f *front) pending(ctx context.Context, failure *Failure) (bool, error) {
+func (f *front) pending(ctx context.Context, failure *Failure, since time.Time) (bool, error) {
 	n := f.run
 	if failure.Dialect != DialectConnect || failure.Connector == "" || !failure.Has.Contains(HasOrigin) || failure.Partition < 0 || failure.Offset < 0 {
 		return false, nil
@@ -129,7 +129,7 @@ func (f *front) pending(ctx context.Context, failure *Failure) (bool, error) {
 		switch {
 		case c.broken, !c.exists, !reads && len(c.committed) > 0, failure.Offset < c.committed[failure.Topic][failure.Partition]:
 			return false, nil
-		case !c.active, time.Since(n.started) > n.cfg.PendingWait:
+		case !c.active, time.Since(since) > n.cfg.PendingWait:
 			return true, nil
 		}
 		if !kwire.Sleep(ctx, frontierAge) {

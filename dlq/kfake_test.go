@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/go-reconnect/reconnect/dlq"
+	"github.com/go-reconnect/reconnect/internal/testutil"
 )
 
 // embedded is a Kafka in this process, written and read by franz-go so that nothing of ours vouches for itself.
@@ -45,32 +46,7 @@ func (e *embedded) produce(t testing.TB, records ...*kgo.Record) {
 // read returns every committed record of a topic, by partition and offset.
 func (e *embedded) read(t testing.TB, topic string) []*kgo.Record {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	c, err := kgo.NewClient(kgo.SeedBrokers(e.brokers...), kgo.ConsumeTopics(topic),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
-	require.NoError(t, err)
-	defer c.Close()
-	left := e.ends(t, topic)
-	var out []*kgo.Record
-	for p, end := range left {
-		if end == 0 {
-			delete(left, p)
-		}
-	}
-	for len(left) > 0 {
-		fs := c.PollFetches(ctx)
-		require.NoError(t, fs.Err0())
-		fs.EachRecord(func(r *kgo.Record) { out = append(out, r) })
-		fs.EachPartition(func(p kgo.FetchTopicPartition) {
-			for _, r := range p.Records {
-				if r.Offset+1 >= left[r.Partition] {
-					delete(left, r.Partition)
-				}
-			}
-		})
-	}
-	return out
+	return testutil.ReadCommitted(t, e.brokers, topic)
 }
 
 func (e *embedded) ends(t testing.TB, topic string) map[int32]int64 {

@@ -136,7 +136,7 @@ func (s *sender) batch(ctx context.Context, indexes []int) error {
 	for i, at := range indexes {
 		batch[i] = s.records[at].record
 	}
-	ack, err := s.run.producer.Produce(ctx, s.topic, s.partition, batch)
+	ack, err := s.run.producerFor(ctx).Produce(ctx, s.topic, s.partition, batch)
 	if ack.MaybeTwice {
 		s.twice.Add(int64(len(batch)))
 	}
@@ -251,7 +251,7 @@ func (n *run) timestamp(m kafka.Message, now time.Time) int64 {
 
 // ownHeaders are a record's headers without what Connect's error handling and this package added.
 func (n *run) ownHeaders(headers []kafka.Header) []kafka.Header {
-	return without(Strip(headers), n.cfg.RetryCountHeader, n.cfg.RetryTimestampHeader, HeaderRetryConnector, HeaderNotBefore,
+	return without(Strip(headers), n.cfg.RetryCountHeader, n.cfg.RetryTimestampHeader, HeaderRetryConnector, HeaderNotBefore, HeaderDeferred,
 		HeaderParkReason, HeaderParkRun, HeaderParkTimestamp, HeaderParkSource)
 }
 
@@ -310,8 +310,13 @@ func (n *run) retryCount(headers []kafka.Header) int {
 
 // notBefore reads when a deferred record is due.
 func notBefore(headers []kafka.Header) (time.Time, bool) {
+	return milliseconds(headers, HeaderNotBefore)
+}
+
+// milliseconds reads a time from a header.
+func milliseconds(headers []kafka.Header, key string) (time.Time, bool) {
 	for i := len(headers) - 1; i >= 0; i-- {
-		if headers[i].Key == HeaderNotBefore {
+		if headers[i].Key == key {
 			ms, ok := decimal(headers[i].Value, 1<<53)
 			return time.UnixMilli(ms), ok
 		}
@@ -382,7 +387,9 @@ func (n *run) settle(partition int, committed int64, known bool) {
 		n.apply(partition, c)
 		return
 	}
-	n.report.Uncommitted += c.written()
+	if !n.cfg.ExactlyOnce { // there, what was not committed was not written
+		n.report.Uncommitted += c.written()
+	}
 }
 
 func (n *run) progressNow() Progress {
@@ -391,10 +398,16 @@ func (n *run) progressNow() Progress {
 	p := Progress{RunID: n.id, Outcomes: n.report.Outcomes(), Elapsed: time.Since(n.started)}
 	for _, part := range n.parts {
 		p.Done += part.Position - part.Start
-		p.Total += max(0, part.End-part.Start)
+		if !n.cfg.Follow {
+			p.Total += max(0, part.End-part.Start)
+		}
 	}
 	if s := p.Elapsed.Seconds(); s > 0 {
 		p.Rate = float64(p.Done) / s
+	}
+	if n.cfg.Follow {
+		p.Total = p.Done
+		return p
 	}
 	if p.Rate > 0 {
 		p.ETA = time.Duration(float64(p.Total-p.Done) / p.Rate * float64(time.Second))

@@ -95,6 +95,13 @@ func (r Report) Outcomes() map[Outcome]int64 {
 	}
 }
 
+func (r Report) tidy() Report {
+	if len(r.Reasons) == 0 {
+		r.Reasons = nil
+	}
+	return r
+}
+
 // Err returns an error when the numbers do not add up.
 func (r Report) Err() error {
 	var sum, read int64

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -32,7 +33,8 @@ func NewRepublisher(cfg RepublisherConfig) (*Republisher, error) {
 }
 
 // Run reads the dead letter queue from the group's position to where it ends now, and gives every record one outcome.
-// What is written to the queue meanwhile is left to the next run, so a record that fails again is not chased.
+// What is written to the queue meanwhile is left to the next run, so a record that fails again is not chased. With
+// RepublisherConfig.Follow it goes on instead until ctx is cancelled, and then returns nil.
 //
 // Delivery is at least once: a record's offset is committed after its outcome is acknowledged by all replicas in sync.
 // Producing is idempotent, so a lost acknowledgement does not write a record twice; a crash or a rebalance between
@@ -49,6 +51,9 @@ func (r *Republisher) Run(ctx context.Context) (Report, error) {
 	defer n.close()
 	err := n.do(ctx)
 	report := n.finish(ctx, err == nil)
+	if r.cfg.Follow && ctx.Err() != nil && n.failure() == nil {
+		return report, nil
+	}
 	if cause := context.Cause(ctx); cause != nil && err != nil && (errors.Is(err, cause) || errors.Is(err, ctx.Err())) {
 		err = cause
 	}
@@ -153,7 +158,7 @@ func (n *run) do(ctx context.Context) error {
 	if err := n.prepare(ctx); err != nil {
 		return err
 	}
-	if n.ledger == nil && n.nothing() {
+	if n.ledger == nil && !n.cfg.Follow && n.nothing() {
 		return nil
 	}
 	if n.cfg.DryRun {
@@ -257,6 +262,9 @@ func (n *run) generation(ctx, genCtx context.Context, gen *kafka.Generation) (fi
 	)
 	for _, a := range assigned {
 		end, known := n.ends[a.ID]
+		if n.cfg.Follow {
+			end, known = math.MaxInt64, true
+		}
 		if !known { // younger than the run
 			continue
 		}
@@ -344,6 +352,12 @@ func (n *run) finish(ctx context.Context, complete bool) Report {
 		r.Partitions = append(r.Partitions, *n.parts[p])
 		r.Expired += n.parts[p].Expired
 	}
+	if n.cfg.Follow { // it has no end
+		for i := range r.Partitions {
+			r.Partitions[i].End = r.Partitions[i].Position
+		}
+		return r.tidy()
+	}
 	for p, end := range n.ends {
 		at := max(n.begins[p], committed[p])
 		if mine := n.parts[p]; mine != nil && n.ledger == nil {
@@ -353,8 +367,5 @@ func (n *run) finish(ctx context.Context, complete bool) Report {
 		}
 		r.Remaining += max(0, end-at)
 	}
-	if len(r.Reasons) == 0 {
-		r.Reasons = nil
-	}
-	return r
+	return r.tidy()
 }

@@ -20,7 +20,9 @@ type worker struct {
 	partition int
 	position  int64
 	end       int64
-	floor     int64 // committed at the beginning: a run with a ledger reads behind it and must not rewind the group
+	pageAt    time.Time
+	txn       *kwire.Txn // with ExactlyOnce
+	floor     int64      // committed at the beginning: a run with a ledger reads behind it and must not rewind the group
 }
 
 // chunk is a piece of a partition whose outcomes are decided and become true together.
@@ -90,6 +92,14 @@ var errGenerationLost = errors.New("the group has moved on to another generation
 // work reads from the committed offset to the end and reports whether it got there. An error stops the run; a lost
 // generation is none.
 func (w *worker) work(ctx context.Context, committed int64) (done bool, err error) {
+	if w.run.cfg.ExactlyOnce && !w.run.cfg.DryRun {
+		if committed, err = w.takeOver(ctx, committed); err != nil {
+			if ctx.Err() != nil {
+				return false, nil
+			}
+			return false, err
+		}
+	}
 	w.begin(committed)
 	for w.position < w.end {
 		if ctx.Err() != nil {
@@ -154,6 +164,7 @@ func (w *worker) page(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	w.pageAt = time.Now()
 	c := &chunk{chunkResult: chunkResult{from: w.position, to: w.position}}
 	for i := range page.Records {
 		m := &page.Records[i]
@@ -204,7 +215,7 @@ func (w *worker) fetch(ctx context.Context) (kwire.Page, error) {
 			continue
 		case err != nil:
 			return page, n.explain(fmt.Sprintf("read %s-%d@%d", n.cfg.Topic, w.partition, w.position), err)
-		case page.Next > w.position:
+		case page.Next > w.position, n.cfg.Follow && !page.HasBatch:
 			return page, nil
 		case page.HasBatch: // the tail of a compacted batch
 			page.Next, err = kwire.SkipGap(ctx, n.client, q, page.Batch, w.end)
@@ -305,10 +316,15 @@ func (w *worker) judge(ctx context.Context, rec *Record, m *kafka.Message, c *ch
 		return true, nil
 	}
 	if due, ok := notBefore(m.Headers); ok && due.After(time.Now()) {
-		w.deferAgain(c, rec, m.Headers)
-		return true, nil
+		if err := w.pace(ctx, m, due, c); err != nil {
+			return false, err
+		}
+		if due.After(time.Now()) {
+			w.deferAgain(c, rec, m.Headers)
+			return true, nil
+		}
 	}
-	pending, err := n.front.pending(ctx, &rec.Failure)
+	pending, err := n.front.pending(ctx, &rec.Failure, w.since())
 	switch {
 	case err != nil:
 		return false, err
@@ -401,11 +417,48 @@ func (w *worker) park(c *chunk, rec *Record, m *kafka.Message, reason string) {
 	c.conclude(w.run, &p, OutcomeParked, reason, nil)
 }
 
+// since is when everything that the worker has before it was written: the start of a batch run, the last read of one that
+// follows.
+func (w *worker) since() time.Time {
+	if w.run.cfg.Follow {
+		return w.pageAt
+	}
+	return w.run.started
+}
+
+// deferEvery is how often a run that follows writes a record that is not due again.
+const deferEvery = 5 * time.Second
+
+// pace keeps a run that follows from writing the same deferred records round and round: one that was put back just now is
+// waited for. What is decided before it is made true first.
+func (w *worker) pace(ctx context.Context, m *kafka.Message, due time.Time, c *chunk) error {
+	if !w.run.cfg.Follow {
+		return nil
+	}
+	back, ok := milliseconds(m.Headers, HeaderDeferred)
+	if !ok {
+		return nil
+	}
+	wait := min(time.Until(back.Add(deferEvery)), time.Until(due))
+	if wait <= 0 {
+		return nil
+	}
+	if err := w.flush(ctx, c); err != nil {
+		return err
+	}
+	*c = chunk{chunkResult: chunkResult{from: w.position, to: w.position}}
+	if !kwire.Sleep(ctx, wait) {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
 // deferAgain puts the record on the dead letter queue again, in its partition.
 func (w *worker) deferAgain(c *chunk, rec *Record, headers []kafka.Header) {
 	m := &rec.Message
 	o := outRecord{topic: m.Topic, partition: m.Partition}
 	o.record.Timestamp = w.run.timestamp(*m, time.Now())
+	headers = append(without(headers, HeaderDeferred), kafka.Header{Key: HeaderDeferred, Value: decimalBytes(time.Now().UnixMilli())})
 	o.record.Key, o.record.Value, o.record.Headers = m.Key, m.Value, withOriginalTime(headers, *m)
 	c.outs = append(c.outs, o)
 	c.places = append(c.places, outPlace{parked: w.run.parked(rec, m, ""), outcome: OutcomeDeferred})
@@ -425,6 +478,9 @@ func (w *worker) flush(ctx context.Context, c *chunk) error {
 	n.limiter.wait(ctx, len(c.outs)+len(c.parked), c.bytes())
 	flushCtx, cancel := graceful(ctx, n.cfg.ShutdownTimeout)
 	defer cancel()
+	if w.txn != nil {
+		return w.flushOnce(flushCtx, c)
+	}
 	if err := n.parkAll(flushCtx, c.parked); err != nil {
 		return err
 	}
@@ -434,18 +490,7 @@ func (w *worker) flush(ctx context.Context, c *chunk) error {
 		return fmt.Errorf("dlq: republish: %w", err)
 	}
 	c.maybeTwice += twice
-	var late []Parked
-	for i := range c.places {
-		reason, bad := refused[i]
-		if !bad {
-			c.conclude(n, &c.places[i].parked, c.places[i].outcome, "", &c.outs[i])
-			continue
-		}
-		p := c.places[i].parked
-		p.Reason = reason
-		late = append(late, p)
-		c.conclude(n, &p, OutcomeParked, reason, nil)
-	}
+	late := c.settleOuts(n, refused)
 	if err := n.parkAll(flushCtx, late); err != nil {
 		n.doubtful(len(c.parked) + len(c.outs) - len(late))
 		return err
@@ -469,6 +514,22 @@ func (w *worker) flush(ctx context.Context, c *chunk) error {
 	w.position = c.to
 	n.committedChunk(w.partition, c)
 	return nil
+}
+
+// settleOuts concludes what was written and returns what the brokers refused, to be parked.
+func (c *chunk) settleOuts(n *run, refused map[int]string) (late []Parked) {
+	for i := range c.places {
+		reason, bad := refused[i]
+		if !bad {
+			c.conclude(n, &c.places[i].parked, c.places[i].outcome, "", &c.outs[i])
+			continue
+		}
+		p := c.places[i].parked
+		p.Reason = reason
+		late = append(late, p)
+		c.conclude(n, &p, OutcomeParked, reason, nil)
+	}
+	return late
 }
 
 func (c *chunk) bytes() (size int) {
