@@ -38,6 +38,12 @@ func (w *statusWriter) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
+// Flush implements http.Flusher, for interceptors that stream.
+func (w *statusWriter) Flush() {
+	w.note(http.StatusOK)
+	_ = http.NewResponseController(w.ResponseWriter).Flush() // every writer here can; a client that has gone does not matter
+}
+
 func (w *statusWriter) note(status int) {
 	if !w.done {
 		w.done = true

@@ -130,6 +130,10 @@ func (s *Server) start(c *connector, index, worker int, trace string) {
 // begin is the moment when an instance's start() returns or throws.
 func (s *Server) begin(ctx context.Context, inst *instance, trace string) {
 	c := inst.connector
+	if s.done { // Close waits for the bodies that there are
+		close(inst.done)
+		return
+	}
 	p := s.connectorPlugin(c.record.config.get("connector.class"))
 	if trace == "" {
 		trace = s.startTrace(p, inst)

@@ -2,6 +2,7 @@ package connecttest_test
 
 import (
 	"net/http"
+	"syscall"
 	"testing"
 	"time"
 
@@ -58,10 +59,21 @@ func TestServer_Intercept(t *testing.T) {
 		}
 		return r.URL.Path == "/silent"
 	})
+	s.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != "/cut" {
+			return false
+		}
+		_, _ = w.Write([]byte(`{"a":`))
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	_, err := call(t, s, http.MethodGet, "http://worker-0/cut", "")
+	require.ErrorIs(t, err, syscall.ECONNRESET, "the body breaks off")
+	s.ResetRequests()
 	assert.Equal(t, http.StatusOK, must(t, s, http.MethodGet, "http://worker-0/", "").status)
 	assert.Equal(t, http.StatusBadGateway, must(t, s, http.MethodGet, "http://worker-1/", "").status)
 	assert.Equal(t, http.StatusOK, must(t, s, http.MethodGet, "http://worker-1/silent", "").status)
-	_, err := call(t, s, http.MethodGet, "http://worker-0/broken", "")
+	_, err = call(t, s, http.MethodGet, "http://worker-0/broken", "")
 	require.Error(t, err)
 	_, err = call(t, s, http.MethodGet, "http://worker-7/", "")
 	require.ErrorContains(t, err, "no such host")
