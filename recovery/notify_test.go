@@ -254,7 +254,7 @@ func TestWebhookShapes(t *testing.T) {
 	}
 	t.Run("json", func(t *testing.T) {
 		t.Parallel()
-		body, _ := send(t, recovery.FormatJSON, e)
+		body, _ := send(t, recovery.JSON, e)
 		var m map[string]any
 		require.NoError(t, json.Unmarshal([]byte(body), &m))
 		assert.Equal(t, "<script>", m["connector"])
@@ -262,7 +262,7 @@ func TestWebhookShapes(t *testing.T) {
 	})
 	t.Run("slack escapes what is markup", func(t *testing.T) {
 		t.Parallel()
-		body, _ := send(t, recovery.FormatSlack, e)
+		body, _ := send(t, recovery.Slack, e)
 		var m map[string]string
 		require.NoError(t, json.Unmarshal([]byte(body), &m))
 		assert.Contains(t, m["text"], "&lt;script&gt; gave up")
@@ -272,7 +272,7 @@ func TestWebhookShapes(t *testing.T) {
 		t.Parallel()
 		many := e
 		many.Count, many.Names = 2, []string{"a", "b"}
-		body, path := send(t, recovery.FormatAlertmanager, many)
+		body, path := send(t, recovery.Alertmanager, many)
 		assert.Equal(t, "/x/api/v2/alerts", path)
 		type am struct {
 			Labels           map[string]string
@@ -287,7 +287,7 @@ func TestWebhookShapes(t *testing.T) {
 		assert.True(t, first[0].EndsAt.After(time.Now()))
 		end := many
 		end.Kind, end.Resolved, end.Resolves, end.Since, end.Time = recovery.EventRecovered, true, recovery.EventExhausted, epoch, epoch.Add(time.Hour)
-		body, _ = send(t, recovery.FormatAlertmanager, end)
+		body, _ = send(t, recovery.Alertmanager, end)
 		require.NoError(t, json.Unmarshal([]byte(body), &last))
 		assert.Equal(t, first[0].Labels, last[0].Labels)
 		assert.Equal(t, first[0].StartsAt, last[0].StartsAt)
@@ -303,7 +303,7 @@ func TestAlertmanagerIsToldAgainEveryMinuteAndOnceWhenItEnds(t *testing.T) {
 		w.fail("a", 0, "password")
 		p := &post{status: 200}
 		g := newStage(t, w, recovery.Config{Diagnose: byText, Notifiers: []recovery.Notifier{
-			recovery.Webhook{URL: "http://am.example", Format: recovery.FormatAlertmanager, Client: &http.Client{Transport: p}},
+			recovery.Webhook{URL: "http://am.example", Format: recovery.Alertmanager, Client: &http.Client{Transport: p}},
 		}})
 		g.run(31 * time.Minute)
 		n := len(p.bodies)

@@ -68,16 +68,21 @@ const (
 	ReachUnknown     Reachability = "unknown"
 )
 
-// Observe turns a status into an Observation. A nil diagnose means failure.Diagnose. It allocates only for FAILED instances and keeps nothing of the status but its strings.
-func Observe(status connect.ConnectorStatus, diagnose func(trace string) failure.Diagnosis) Observation {
-	if diagnose == nil {
-		diagnose = failure.Diagnose
+// Observe turns a status into an Observation. Traces are classified by the first diagnose that is not nil, else by failure.Diagnose. It allocates only for
+// FAILED instances and keeps nothing of the status but its strings.
+func Observe(status connect.ConnectorStatus, diagnose ...func(trace string) failure.Diagnosis) Observation {
+	classify := failure.Diagnose
+	for _, d := range diagnose {
+		if d != nil {
+			classify = d
+			break
+		}
 	}
 	o := Observation{Connector: status.Name, Type: status.Type, State: status.Connector.State, Tasks: len(status.Tasks)}
 	place := newHash()
 	place.text(status.Connector.WorkerID)
 	if status.Connector.State == connect.StateFailed {
-		o.Failed = append(o.Failed, failed(ConnectorTask, status.Connector, diagnose))
+		o.Failed = append(o.Failed, failed(ConnectorTask, status.Connector, classify))
 	}
 	for i := range status.Tasks {
 		t := &status.Tasks[i]
@@ -93,7 +98,7 @@ func Observe(status connect.ConnectorStatus, diagnose func(trace string) failure
 		case connect.StateRestarting:
 			o.Restarting++
 		case connect.StateFailed:
-			o.Failed = append(o.Failed, failed(t.ID.Task, t.InstanceStatus, diagnose))
+			o.Failed = append(o.Failed, failed(t.ID.Task, t.InstanceStatus, classify))
 		default:
 			o.Odd++
 		}

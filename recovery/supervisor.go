@@ -117,7 +117,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		began := time.Now()
 		err := s.cfg.Elector.Lead(ctx, func(ctx context.Context) error {
 			if err := s.forget(ctx); err != nil {
-				return nil //nolint:nilerr // the lead was lost before anything was done
+				return nil // the lead was lost before anything was done
 			}
 			s.leading.Store(true)
 			defer s.leading.Store(false)
@@ -175,9 +175,10 @@ func (s *Supervisor) forget(ctx context.Context) error {
 func (s *Supervisor) loop(ctx context.Context) error {
 	for {
 		res, err := s.Reconcile(ctx)
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // an end is no error
+		}
 		switch {
-		case ctx.Err() != nil:
-			return nil
 		case permanent(err):
 			return err
 		case errors.Is(err, ErrNotLeader) && s.cfg.Elector != nil:

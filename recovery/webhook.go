@@ -20,12 +20,12 @@ type Format string
 
 // The formats.
 const (
-	// FormatJSON posts the Event itself: {"connector": ..., "state": ..., ...}.
-	FormatJSON Format = "json"
-	// FormatAlertmanager posts to Alertmanager's API v2, one alert per connector, again every minute while it is active.
-	FormatAlertmanager Format = "alertmanager"
-	// FormatSlack posts {"text": ...} to a Slack incoming webhook.
-	FormatSlack Format = "slack"
+	// JSON posts the Event itself: {"connector": ..., "state": ..., ...}.
+	JSON Format = "json"
+	// Alertmanager posts to Alertmanager's API v2, one alert per connector, again every minute while it is active.
+	Alertmanager Format = "alertmanager"
+	// Slack posts {"text": ...} to a Slack incoming webhook.
+	Slack Format = "slack"
 )
 
 // alertmanagerResend is well below Alertmanager's own resolve time-out of 5 min.
@@ -38,7 +38,7 @@ const maxText = 3000
 type Webhook struct {
 	// URL is where to post. For Alertmanager the base URL is enough.
 	URL string
-	// Format is the body's shape. Defaults to FormatJSON.
+	// Format is the body's shape. Defaults to JSON.
 	Format Format
 	// Header is added to each request.
 	Header http.Header
@@ -65,20 +65,20 @@ func (w Webhook) target() (*url.URL, error) {
 		return nil, errors.New("recovery: Webhook.URL must begin with http:// or https:// and name a host")
 	}
 	switch w.Format {
-	case "", FormatJSON, FormatSlack:
-	case FormatAlertmanager:
+	case "", JSON, Slack:
+	case Alertmanager:
 		if p := strings.TrimSuffix(u.Path, "/"); !strings.HasSuffix(p, "/alerts") {
 			u.Path = p + "/api/v2/alerts"
 		}
 	default:
-		return nil, fmt.Errorf("recovery: Webhook.Format is %q: use %q, %q or %q", w.Format, FormatJSON, FormatAlertmanager, FormatSlack)
+		return nil, fmt.Errorf("recovery: Webhook.Format is %q: use %q, %q or %q", w.Format, JSON, Alertmanager, Slack)
 	}
 	return u, nil
 }
 
 // Resend implements Resender: Alertmanager forgets what is not repeated.
 func (w Webhook) Resend() time.Duration {
-	if w.Format == FormatAlertmanager {
+	if w.Format == Alertmanager {
 		return alertmanagerResend
 	}
 	return 0
@@ -90,7 +90,7 @@ func (w Webhook) Notify(ctx context.Context, e Event) error {
 	if err != nil {
 		return &finalError{err}
 	}
-	if w.Format == FormatAlertmanager && e.Reminder && e.Since.IsZero() {
+	if w.Format == Alertmanager && e.Reminder && e.Since.IsZero() {
 		e.Since = e.Time
 	}
 	body, err := w.body(e)
@@ -130,9 +130,9 @@ func (w Webhook) Notify(ctx context.Context, e Event) error {
 
 func (w Webhook) body(e Event) ([]byte, error) {
 	switch w.Format {
-	case FormatAlertmanager:
+	case Alertmanager:
 		return json.Marshal(amAlerts(e))
-	case FormatSlack:
+	case Slack:
 		return json.Marshal(map[string]string{"text": slackText(e)})
 	default:
 		if len(e.Names) > maxNames {

@@ -57,8 +57,9 @@ func TestItRestartsAndEndsCleanly(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	done := make(chan error, 1)
+	url := srv.URL()
 	go func() {
-		done <- run(ctx, []string{"-connect", srv.URL(), "-cluster", "c", "-state", state, "-policy", policy, "-interval", "50ms", "-listen", "127.0.0.1:0"}, &buffer{})
+		done <- run(ctx, []string{"-connect", url, "-cluster", "c", "-state", state, "-policy", policy, "-interval", "50ms", "-listen", "127.0.0.1:0"}, &buffer{})
 	}()
 	require.Eventually(t, func() bool {
 		srv.FailTask("orders", 0, "boom")
@@ -124,7 +125,7 @@ func TestThePolicyBesideThisProgramIsValid(t *testing.T) {
 func TestMetricsNameEveryPhase(t *testing.T) {
 	t.Parallel()
 	srv := cluster(t)
-	client, err := newClient(srv.URL(), nil) //nolint:contextcheck // the server opens its sockets by itself
+	client, err := newClient(srv.URL(), nil)
 	require.NoError(t, err)
 	s, err := recovery.New(client, recovery.Config{})
 	require.NoError(t, err)
