@@ -96,6 +96,9 @@ func asksRegistry(t Trace) bool {
 	for i := range t.Chain {
 		m := t.Chain[i].Message
 		m = m[:min(len(m), 200)]
+		if !strings.Contains(m, "erializ") && !strings.Contains(m, "rror re") {
+			continue
+		}
 		for _, verb := range [...]string{"rror serializing ", "rror deserializing ", "rror retrieving ", "rror registering ", "ailed to serialize Avro", "ailed to deserialize data for topic"} {
 			if strings.Contains(m, verb) && (strings.Contains(m, "Avro") || strings.Contains(m, "JSON") || strings.Contains(m, "Protobuf") || strings.Contains(m, "schema")) {
 				return true
