@@ -297,12 +297,29 @@ func maySecret(key string) bool {
 		}
 		for _, sign := range secretSigns[b-'a'] {
 			// key.converter.… speaks of the record's key.
-			if len(key)-i >= len(sign) && strings.EqualFold(key[i:i+len(sign)], sign) && (i > 0 || sign != "key") {
+			if beginsFold(key[i:], sign) && (i > 0 || sign != "key") {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// beginsFold is strings.HasPrefix without regard to ASCII case, for a prefix in lower case.
+func beginsFold(s, prefix string) bool {
+	if len(s) < len(prefix) {
+		return false
+	}
+	for i := range len(prefix) {
+		b := s[i]
+		if b >= 'A' && b <= 'Z' {
+			b |= 0x20
+		}
+		if b != prefix[i] {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *subject) secret(key, v string) {

@@ -237,6 +237,9 @@ func (s *subject) refuse(code, key, message, fix string) {
 
 // shown is what may be printed of a value: secrets masked, and no novel.
 func shown(key, v string) string {
+	if len(v) < 20 && plainWord(v) && !maySecret(key) {
+		return v // a number, a flag, a word under a key that holds no secret
+	}
 	v = redact.Value(key, v)
 	if len(v) > 200 {
 		cut := 200
@@ -246,6 +249,15 @@ func shown(key, v string) string {
 		v = v[:cut] + "…"
 	}
 	return v
+}
+
+func plainWord(v string) bool {
+	for i := range len(v) {
+		if b := v[i]; !isLetter(b) && (b < '0' || b > '9') && b != '-' && b != '_' && b != '.' {
+			return false
+		}
+	}
+	return true
 }
 
 // commentKey holds for keys that people put into a configuration to speak to each other.
