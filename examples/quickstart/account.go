@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -171,6 +173,9 @@ func (a *account) printLetters(row func(name, format string, args ...any)) {
 		row("", "%d@%-3d %s from %-6s %s, cause %d: %s", l.partition, l.offset, l.order, l.origin+",", l.stage, number[l.cause.Fingerprint], l.outcome)
 	}
 	row("republisher", "%s", a.report)
+	for _, reason := range slices.Sorted(maps.Keys(a.report.Reasons)) {
+		row("", "%d because: %s", a.report.Reasons[reason], reason)
+	}
 }
 
 // verdict is the last line.

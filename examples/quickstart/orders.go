@@ -51,8 +51,8 @@ func makeOrders(topic string, n int, partitions int32, now time.Time) []order {
 		payload := fmt.Sprintf(`{"id":%q,"customer":%q,"cents":%d}`, o.id, customer, cents)
 		o.good = []byte(envelope(payload))
 		o.line = fmt.Sprintf("Struct{id=%s,customer=%s,cents=%d}", o.id, customer, cents)
-		if i%23 == 12 {
-			o.fault = faults[i/23%len(faults)]
+		if i%every == first {
+			o.fault = faults[i/every%len(faults)]
 		}
 		value := o.good
 		switch o.fault {
@@ -67,15 +67,19 @@ func makeOrders(topic string, n int, partitions int32, now time.Time) []order {
 		case faultNone:
 		}
 		o.record = &kgo.Record{
-			Topic: topic, Partition: partition, Key: []byte(fmt.Sprintf("customer-%d", i%17)), Value: value,
+			Topic: topic, Partition: partition, Key: []byte(o.id), Value: value,
 			Timestamp: time.UnixMilli(now.UnixMilli() + int64(i)),
 		}
 		// Null and empty are different things in Kafka, and headers are a list: order and repetition count.
-		switch i % 5 {
-		case 1:
+		lastFault := i%every == first && i+every >= n
+		switch {
+		case i%5 == 1:
 			o.record.Key = nil
-		case 2:
+		case lastFault, i%5 == 2 && o.fault == faultNone && i+every < n:
+			// The newest record with this key is the broken one: where a newer one exists, the republisher parks the old one by default.
 			o.record.Key = []byte{}
+		}
+		if i%5 == 2 || lastFault {
 			o.record.Headers = []kgo.RecordHeader{
 				{Key: "trace-id", Value: []byte("00-4bf92f")},
 				{Key: "tag", Value: []byte("first")},
@@ -90,6 +94,12 @@ func makeOrders(topic string, n int, partitions int32, now time.Time) []order {
 	}
 	return orders
 }
+
+// Every 23rd order is broken, from the 13th on.
+const (
+	first = 12
+	every = 23
+)
 
 func envelope(payload string) string {
 	return `{"schema":` + orderSchema + `,"payload":` + payload + `}`
