@@ -143,11 +143,13 @@ const (
 
 var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
 
+func isTopicName(name string) bool { return topicName.MatchString(name) && name != "." && name != ".." }
+
 func checkTopicName(field, name string) error {
 	switch {
 	case name == "":
 		return fmt.Errorf("dlq: %s is empty", field)
-	case !topicName.MatchString(name) || name == "." || name == "..":
+	case !isTopicName(name):
 		return fmt.Errorf("dlq: %s %q is no topic name: at most 249 letters, digits, '.', '_' and '-'", field, name)
 	}
 	return nil

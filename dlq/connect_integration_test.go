@@ -3,6 +3,7 @@ package dlq_test
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -146,7 +147,7 @@ func TestDeadLettersOfARealWorkerReachTheSink(t *testing.T) {
 					assert.Equal(t, was.Key, got.Key)
 					assert.Equal(t, was.Partition, got.Partition)
 					assert.Equal(t, headers, got.Headers[:len(headers)])
-					assert.Equal(t, fmt.Sprint(was.Timestamp.UnixMilli()), value(got, dlq.HeaderOriginalTimestamp))
+					assert.Equal(t, strconv.FormatInt(was.Timestamp.UnixMilli(), 10), value(got, dlq.HeaderOriginalTimestamp))
 				}
 				assert.Equal(t, len(bad), again)
 				parked := testutil.ReadAll(t, c.Brokers(), s.parked)

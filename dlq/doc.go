@@ -37,7 +37,20 @@
 // what it knows of in Uncommitted. Keys, values and headers arrive byte for byte, null apart from empty, headers in
 // order with their duplicates; behind the record's own headers stand those of the retry (HeaderOriginalTimestamp and others).
 //
-// The set of a run is frozen when it starts, as end positions: it ends, and a record that fails again is not chased.
+// ExactlyOnce makes a chunk and its position one transaction. It ends at the topic: a sink reads uncommitted unless its
+// consumer.override.isolation.level says otherwise.
+//
+// # What does not go back
+//
+// A copy of a failure that was decided about (`duplicate`). A record whose original the connector has still in front of it
+// (`pending`). One that is older than what its key has at the origin (Stale). One that is over its Budget. What a Filter
+// leaves out stays for the next run, which is why a filter asks for a Ledger.
+//
+// # The end
+//
+// The set of a run is frozen when it starts, as end positions: it ends, and a record that fails again is not chased. Follow
+// goes on instead. A Handler is often a Chain of fixers, which refuse rather than guess. Inspect shows what is in a queue by
+// cause, CheckTopic whether its settings keep it there.
 //
 // # Concurrency
 //

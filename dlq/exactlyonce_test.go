@@ -2,7 +2,7 @@ package dlq_test
 
 import (
 	"context"
-	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -25,7 +25,7 @@ const (
 func TestExactlyOnceWithLostAnswers(t *testing.T) {
 	t.Parallel()
 	for _, api := range []int16{apiProduce, apiTxnOffsetCommit, apiEndTxn} {
-		t.Run(fmt.Sprint(api), func(t *testing.T) {
+		t.Run(strconv.Itoa(int(api)), func(t *testing.T) {
 			t.Parallel()
 			e := newEmbedded(t, 1, map[string]int{"orders": 4, "orders-dlq": 2})
 			const n = 600

@@ -30,23 +30,23 @@ const (
 )
 
 // seed writes n dead letters with ids over the partitions of the queue.
-func (e *embedded) seed(t testing.TB, n int) {
-	t.Helper()
-	partitions := len(e.ends(t, "orders-dlq"))
+func (e *embedded) seed(tb testing.TB, n int) {
+	tb.Helper()
+	partitions := len(e.ends(tb, "orders-dlq"))
 	var records []*kgo.Record
 	for i := range n {
 		records = append(records, deadLetter(int32(i%partitions), i%4, int64(i), id(i), fmt.Appendf(nil, "v%d", i), header("own", "x")))
 	}
-	e.produce(t, records...)
+	e.produce(tb, records...)
 }
 
 // prove checks that the ids of the queue are those at the origin and in the parking topic, each at least once, and returns
 // how many are there more than once.
-func (e *embedded) prove(t testing.TB, n int) (doubled int) {
-	t.Helper()
-	got := ids(e.read(t, "orders"))
+func (e *embedded) prove(tb testing.TB, n int) (doubled int) {
+	tb.Helper()
+	got := ids(e.read(tb, "orders"))
 	if e.TopicInfo("orders-parked") != nil {
-		for id, count := range ids(e.read(t, "orders-parked")) {
+		for id, count := range ids(e.read(tb, "orders-parked")) {
 			got[id] += count
 		}
 	}
@@ -56,8 +56,8 @@ func (e *embedded) prove(t testing.TB, n int) (doubled int) {
 			missing++
 		}
 	}
-	assert.Zero(t, missing, "records lost")
-	assert.Len(t, got, n)
+	assert.Zero(tb, missing, "records lost")
+	assert.Len(tb, got, n)
 	for _, count := range got {
 		doubled += count - 1
 	}

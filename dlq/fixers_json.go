@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -89,8 +90,8 @@ func (j *repairer) run() ([]byte, error) {
 }
 
 func (j *repairer) closeTail() []byte {
-	for i := len(j.open) - 1; i >= 0; i-- {
-		j.out = append(j.out, closing(j.open[i]))
+	for _, v := range slices.Backward(j.open) {
+		j.out = append(j.out, closing(v))
 	}
 	return j.out
 }

@@ -348,6 +348,7 @@ func (s *scanner) store(bit Fields, h *kafka.Header) {
 		}
 	case HasStackTrace:
 		f.StackTrace = view(h.Value)
+	default: // no header of its own
 	}
 }
 
@@ -403,9 +404,10 @@ func parseOne(headers []kafka.Header, f *Failure) bool {
 		suffix, bit := h.Key[len(PrefixConnect):], Fields(0)
 		switch len(suffix) {
 		case len("topic"):
-			if suffix == "topic" {
+			switch suffix {
+			case "topic":
 				f.Topic, bit = view(h.Value), HasTopic
-			} else if suffix == "stage" {
+			case "stage":
 				f.Stage, bit = Stage(view(h.Value)), HasStage
 			}
 		case len("partition"):
@@ -434,9 +436,10 @@ func parseOne(headers []kafka.Header, f *Failure) bool {
 				f.Class, bit = view(h.Value), HasClass
 			}
 		case len("exception.class.name"):
-			if suffix == "exception.class.name" {
+			switch suffix {
+			case "exception.class.name":
 				f.ExceptionClass, bit = view(h.Value), HasExceptionClass
-			} else if suffix == "exception.stacktrace" {
+			case "exception.stacktrace":
 				f.StackTrace, bit = view(h.Value), HasStackTrace
 			}
 		case len("exception.message"):

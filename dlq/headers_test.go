@@ -251,7 +251,7 @@ func TestCloneSharesNothingWithTheRecord(t *testing.T) {
 	assert.NotEqual(t, c, f)
 }
 
-func TestParseDoesNotAllocate(t *testing.T) {
+func TestParseDoesNotAllocate(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts for the whole process
 	headers := benchHeaders()
 	var f dlq.Failure
 	assert.Zero(t, testing.AllocsPerRun(100, func() { f, _ = dlq.Parse(headers) }))

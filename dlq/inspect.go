@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -360,7 +361,7 @@ func (s Summary) WriteTable(w io.Writer) error {
 	}
 	b.WriteString("\n")
 	t := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, "COUNT\tSHARE\tCONNECTOR\tTASK\tSTAGE\tSOURCE\tFIRST\tLAST\tORIGINALS GONE\tCAUSE")
+	_, _ = fmt.Fprintln(t, "COUNT\tSHARE\tCONNECTOR\tTASK\tSTAGE\tSOURCE\tFIRST\tLAST\tORIGINALS GONE\tCAUSE")
 	for i := range s.Groups {
 		g := &s.Groups[i]
 		cause := g.Diagnosis.Summary
@@ -369,9 +370,9 @@ func (s Summary) WriteTable(w io.Writer) error {
 		}
 		task := "-"
 		if g.Task >= 0 {
-			task = fmt.Sprint(g.Task)
+			task = strconv.Itoa(g.Task)
 		}
-		fmt.Fprintf(t, "%d\t%.1f %%\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", g.Count, 100*g.Share, plain(g.Connector), task, plain(string(g.Stage)), plain(g.Source),
+		_, _ = fmt.Fprintf(t, "%d\t%.1f %%\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", g.Count, 100*g.Share, plain(g.Connector), task, plain(string(g.Stage)), plain(g.Source),
 			g.First.UTC().Format(time.DateTime), g.Last.UTC().Format(time.DateTime), g.Gone, plain(cause))
 	}
 	if err := t.Flush(); err != nil {

@@ -22,38 +22,38 @@ type embedded struct {
 	client  *kgo.Client
 }
 
-func newEmbedded(t testing.TB, brokers int, topics map[string]int) *embedded {
-	t.Helper()
+func newEmbedded(tb testing.TB, brokers int, topics map[string]int) *embedded {
+	tb.Helper()
 	opts := []kfake.Opt{kfake.NumBrokers(brokers)}
 	for topic, partitions := range topics {
 		opts = append(opts, kfake.SeedTopics(int32(partitions), topic))
 	}
 	c, err := kfake.NewCluster(opts...)
-	require.NoError(t, err)
-	t.Cleanup(c.Close)
+	require.NoError(tb, err)
+	tb.Cleanup(c.Close)
 	e := &embedded{Cluster: c, brokers: c.ListenAddrs()}
 	e.client, err = kgo.NewClient(kgo.SeedBrokers(e.brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	require.NoError(t, err)
-	t.Cleanup(e.client.Close)
+	require.NoError(tb, err)
+	tb.Cleanup(e.client.Close)
 	return e
 }
 
-func (e *embedded) produce(t testing.TB, records ...*kgo.Record) {
-	t.Helper()
-	require.NoError(t, e.client.ProduceSync(t.Context(), records...).FirstErr())
+func (e *embedded) produce(tb testing.TB, records ...*kgo.Record) {
+	tb.Helper()
+	require.NoError(tb, e.client.ProduceSync(tb.Context(), records...).FirstErr())
 }
 
 // read returns every committed record of a topic, by partition and offset.
-func (e *embedded) read(t testing.TB, topic string) []*kgo.Record {
-	t.Helper()
-	return testutil.ReadCommitted(t, e.brokers, topic)
+func (e *embedded) read(tb testing.TB, topic string) []*kgo.Record {
+	tb.Helper()
+	return testutil.ReadCommitted(tb, e.brokers, topic)
 }
 
-func (e *embedded) ends(t testing.TB, topic string) map[int32]int64 {
-	t.Helper()
+func (e *embedded) ends(tb testing.TB, topic string) map[int32]int64 {
+	tb.Helper()
 	out := map[int32]int64{}
 	infos := e.PartitionInfos(topic)
-	require.NotEmpty(t, infos)
+	require.NotEmpty(tb, infos)
 	for _, p := range infos {
 		out[p.Partition] = p.HighWatermark
 	}
@@ -67,23 +67,23 @@ func (e *embedded) config(group string, target dlq.Target) dlq.RepublisherConfig
 	}
 }
 
-func run(t testing.TB, cfg dlq.RepublisherConfig) (dlq.Report, error) {
-	t.Helper()
+func run(tb testing.TB, cfg dlq.RepublisherConfig) (dlq.Report, error) {
+	tb.Helper()
 	r, err := dlq.NewRepublisher(cfg)
-	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	require.NoError(tb, err)
+	ctx, cancel := context.WithTimeout(tb.Context(), 60*time.Second)
 	defer cancel()
 	report, err := r.Run(ctx)
-	require.NoError(t, report.Err())
+	require.NoError(tb, report.Err())
 	return report, err
 }
 
-func mustRun(t testing.TB, cfg dlq.RepublisherConfig) dlq.Report {
-	t.Helper()
-	report, err := run(t, cfg)
-	require.NoError(t, err)
-	require.True(t, report.Complete, report.String())
-	require.Zero(t, report.Remaining)
+func mustRun(tb testing.TB, cfg dlq.RepublisherConfig) dlq.Report {
+	tb.Helper()
+	report, err := run(tb, cfg)
+	require.NoError(tb, err)
+	require.True(tb, report.Complete, report.String())
+	require.Zero(tb, report.Remaining)
 	return report
 }
 

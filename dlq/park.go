@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -58,7 +59,7 @@ func (p *topicParker) Park(ctx context.Context, records []Parked) error {
 		if err != nil {
 			return err
 		}
-		headers := append(m.Headers[:len(m.Headers):len(m.Headers)],
+		headers := append(slices.Clip(m.Headers),
 			kafka.Header{Key: HeaderParkReason, Value: []byte(records[i].Reason)},
 			kafka.Header{Key: HeaderParkRun, Value: []byte(records[i].RunID)},
 			kafka.Header{Key: HeaderParkTimestamp, Value: strconv.AppendInt(nil, records[i].At.UnixMilli(), 10)},

@@ -269,7 +269,7 @@ func (p *FileParker) rotate() error {
 	if err != nil {
 		// Nothing is lost, and nothing more can be parked: begin anew with the next call.
 		_ = p.close()
-		return nil
+		return nil //nolint:nilerr // as said
 	}
 	p.file, p.size = file, 0
 	_ = old.Close()

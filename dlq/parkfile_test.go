@@ -27,7 +27,7 @@ func readParked(t *testing.T, path string) (out []dlq.Parked) {
 	t.Helper()
 	f, err := os.Open(path)
 	require.NoError(t, err)
-	defer f.Close()
+	defer func() { assert.NoError(t, f.Close()) }()
 	for p, err := range dlq.ReadParked(f) {
 		require.NoError(t, err)
 		out = append(out, p)
@@ -115,7 +115,7 @@ func TestARunParksToAFile(t *testing.T) {
 	cfg := e.config("fix", dlq.ToOrigin())
 	p := dlq.ParkFile(path)
 	cfg.Park, cfg.ChunkRecords = p, 20
-	cfg.Handler = func(_ context.Context, r *dlq.Record) (dlq.Decision, error) { return dlq.Park("all"), nil }
+	cfg.Handler = func(context.Context, *dlq.Record) (dlq.Decision, error) { return dlq.Park("all"), nil }
 	assert.EqualValues(t, 300, mustRun(t, cfg).Parked)
 	cfg.Start = dlq.StartEarliest
 	assert.EqualValues(t, 300, mustRun(t, cfg).Parked)

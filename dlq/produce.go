@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -272,7 +273,7 @@ next:
 
 // withRetry adds the marks of one more attempt behind a record's headers.
 func (n *run) withRetry(headers []kafka.Header, rec *Record, now time.Time) []kafka.Header {
-	headers = append(headers[:len(headers):len(headers)],
+	headers = append(slices.Clip(headers),
 		kafka.Header{Key: n.cfg.RetryCountHeader, Value: decimalBytes(int64(rec.Attempt) + 1)},
 		kafka.Header{Key: n.cfg.RetryTimestampHeader, Value: decimalBytes(now.UnixMilli())},
 	)
@@ -289,16 +290,16 @@ func withOriginalTime(headers []kafka.Header, m kafka.Message) []kafka.Header {
 			return headers
 		}
 	}
-	return append(headers[:len(headers):len(headers)], kafka.Header{Key: HeaderOriginalTimestamp, Value: decimalBytes(m.Time.UnixMilli())})
+	return append(slices.Clip(headers), kafka.Header{Key: HeaderOriginalTimestamp, Value: decimalBytes(m.Time.UnixMilli())})
 }
 
 func decimalBytes(n int64) []byte { return strconv.AppendInt(nil, n, 10) }
 
 // retryCount reads the attempts from the header; what is no number counts as none.
 func (n *run) retryCount(headers []kafka.Header) int {
-	for i := len(headers) - 1; i >= 0; i-- {
-		if headers[i].Key == n.cfg.RetryCountHeader {
-			count, ok := decimal(headers[i].Value, 1<<30)
+	for _, header := range slices.Backward(headers) {
+		if header.Key == n.cfg.RetryCountHeader {
+			count, ok := decimal(header.Value, 1<<30)
 			if !ok {
 				return 0
 			}
@@ -315,9 +316,9 @@ func notBefore(headers []kafka.Header) (time.Time, bool) {
 
 // milliseconds reads a time from a header.
 func milliseconds(headers []kafka.Header, key string) (time.Time, bool) {
-	for i := len(headers) - 1; i >= 0; i-- {
-		if headers[i].Key == key {
-			ms, ok := decimal(headers[i].Value, 1<<53)
+	for _, header := range slices.Backward(headers) {
+		if header.Key == key {
+			ms, ok := decimal(header.Value, 1<<53)
 			return time.UnixMilli(ms), ok
 		}
 	}

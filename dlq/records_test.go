@@ -41,14 +41,14 @@ type expected struct {
 	ExceptionMessage *string `json:"exception_message"`
 }
 
-func (c captured) message(t testing.TB) kafka.Message {
-	t.Helper()
+func (c captured) message(tb testing.TB) kafka.Message {
+	tb.Helper()
 	decode := func(s *string) []byte {
 		if s == nil {
 			return nil
 		}
 		b, err := base64.StdEncoding.DecodeString(*s)
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		return b
 	}
 	m := kafka.Message{Key: decode(c.Record.Key), Value: decode(c.Record.Value)}
@@ -58,16 +58,16 @@ func (c captured) message(t testing.TB) kafka.Message {
 	return m
 }
 
-func capturedRecords(t testing.TB) []captured {
-	t.Helper()
+func capturedRecords(tb testing.TB) []captured {
+	tb.Helper()
 	paths, err := filepath.Glob("testdata/records/*.json")
-	require.NoError(t, err)
-	require.NotEmpty(t, paths)
+	require.NoError(tb, err)
+	require.NotEmpty(tb, paths)
 	all := make([]captured, len(paths))
 	for i, path := range paths {
 		text, err := os.ReadFile(path)
-		require.NoError(t, err)
-		require.NoError(t, json.Unmarshal(text, &all[i]), path)
+		require.NoError(tb, err)
+		require.NoError(tb, json.Unmarshal(text, &all[i]), path)
 	}
 	return all
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/go-reconnect/reconnect/dlq"
 )
 
-func (e *embedded) commit(t testing.TB, group, topic string, partition int32, offset int64) {
-	t.Helper()
+func (e *embedded) commit(tb testing.TB, group, topic string, partition int32, offset int64) {
+	tb.Helper()
 	req := kmsg.NewPtrOffsetCommitRequest()
 	req.Group, req.Generation = group, -1
 	rt := kmsg.NewOffsetCommitRequestTopic()
@@ -26,9 +26,9 @@ func (e *embedded) commit(t testing.TB, group, topic string, partition int32, of
 	rp.Partition, rp.Offset = partition, offset
 	rt.Partitions = append(rt.Partitions, rp)
 	req.Topics = append(req.Topics, rt)
-	res, err := req.RequestWith(t.Context(), e.client)
-	require.NoError(t, err)
-	require.Zero(t, res.Topics[0].Partitions[0].ErrorCode)
+	res, err := req.RequestWith(tb.Context(), e.client)
+	require.NoError(tb, err)
+	require.Zero(tb, res.Topics[0].Partitions[0].ErrorCode)
 }
 
 func TestCopiesReachTheTargetOnce(t *testing.T) {

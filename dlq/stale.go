@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -179,11 +180,11 @@ func (s *newest) give(ctx context.Context, t *tail, err error) error {
 
 // originOffset reads HeaderOrigin when it is about the partition.
 func originOffset(headers []kafka.Header, topic string, partition int) (int64, bool) {
-	for i := len(headers) - 1; i >= 0; i-- {
-		if headers[i].Key != HeaderOrigin {
+	for _, header := range slices.Backward(headers) {
+		if header.Key != HeaderOrigin {
 			continue
 		}
-		rest, ok := strings.CutPrefix(view(headers[i].Value), topic+"/"+strconv.Itoa(partition)+"/")
+		rest, ok := strings.CutPrefix(view(header.Value), topic+"/"+strconv.Itoa(partition)+"/")
 		if !ok {
 			return 0, false
 		}
@@ -203,7 +204,7 @@ func withOrigin(headers []kafka.Header, f *Failure) []kafka.Header {
 			return headers
 		}
 	}
-	return append(headers[:len(headers):len(headers)], kafka.Header{Key: HeaderOrigin, Value: fmt.Appendf(nil, "%s/%d/%d", f.Topic, f.Partition, f.Offset)})
+	return append(slices.Clip(headers), kafka.Header{Key: HeaderOrigin, Value: fmt.Appendf(nil, "%s/%d/%d", f.Topic, f.Partition, f.Offset)})
 }
 
 // checkCompacted refuses a compacted target, where a replayed record takes the place of a newer one of its key.

@@ -125,7 +125,7 @@ func CheckTopic(ctx context.Context, cfg TopicConfig) (Findings, error) {
 			return nil, context.Cause(ctx)
 		}
 		add(CodeSettingsUnread, SeverityWarning, "", "", "the topic's settings cannot be read", "allow DESCRIBE_CONFIGS on the topic")
-		return out, nil //nolint:nilerr // it is a finding
+		return out, nil
 	}
 	if policy := settings["cleanup.policy"]; strings.Contains(policy, "compact") {
 		add(CodeCompacted, SeverityError, "cleanup.policy", policy, "compaction removes all dead letters of a key but the last, and refuses those without a key", "set cleanup.policy=delete")

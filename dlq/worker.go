@@ -95,7 +95,7 @@ func (w *worker) work(ctx context.Context, committed int64) (done bool, err erro
 	if w.run.cfg.ExactlyOnce && !w.run.cfg.DryRun {
 		if committed, err = w.takeOver(ctx, committed); err != nil {
 			if ctx.Err() != nil {
-				return false, nil
+				return false, nil //nolint:nilerr // the context ended; why is known to the run
 			}
 			return false, err
 		}
@@ -351,7 +351,7 @@ func (w *worker) republish(ctx context.Context, c *chunk, rec *Record, m *kafka.
 	case topic == "":
 		w.park(c, rec, m, "origin unknown: no error context")
 		return nil
-	case checkTopicName("", topic) != nil:
+	case !isTopicName(topic):
 		w.park(c, rec, m, "origin is no topic name")
 		return nil
 	case topic == n.cfg.Topic && n.cfg.Target.origin && topic == rec.Failure.Topic:

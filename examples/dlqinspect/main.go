@@ -26,7 +26,7 @@ func main() {
 	err := run(ctx, os.Args[1:], os.Stdout)
 	stop()
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "dlqinspect:", err)
+		_, _ = fmt.Fprintln(os.Stderr, "dlqinspect:", err)
 		os.Exit(1)
 	}
 }
@@ -71,10 +71,10 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if *remedies {
 		for _, g := range summary.Groups[:min(3, len(summary.Groups))] {
 			if len(g.Diagnosis.Remedies) > 0 {
-				fmt.Fprintf(out, "\n%s\n  fingerprint %s, for example %s-%d@%d\n", g.Diagnosis.Summary, g.Fingerprint, *topic, g.Partition, g.Offset)
+				_, _ = fmt.Fprintf(out, "\n%s\n  fingerprint %s, for example %s-%d@%d\n", g.Diagnosis.Summary, g.Fingerprint, *topic, g.Partition, g.Offset)
 			}
 			for _, r := range g.Diagnosis.Remedies {
-				fmt.Fprintf(out, "  - %s\n", r)
+				_, _ = fmt.Fprintf(out, "  - %s\n", r)
 			}
 		}
 	}
@@ -87,7 +87,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	for _, f := range findings {
-		fmt.Fprintf(out, "\n%s %s %s %s\n  %s\n  fix: %s\n", f.Severity, f.Code, f.Setting, f.Value, f.Message, f.Fix)
+		_, _ = fmt.Fprintf(out, "\n%s %s %s %s\n  %s\n  fix: %s\n", f.Severity, f.Code, f.Setting, f.Value, f.Message, f.Fix)
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ func main() {
 	err := run(ctx, os.Args[1:], os.Stdout)
 	stop()
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "dlqprocessor:", err)
+		_, _ = fmt.Fprintln(os.Stderr, "dlqprocessor:", err)
 		os.Exit(1)
 	}
 }
@@ -82,12 +82,12 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	report, err := r.Run(ctx)
 	p.end()
-	fmt.Fprintln(out, report)
+	_, _ = fmt.Fprintln(out, report)
 	for reason, n := range report.Reasons {
-		fmt.Fprintf(out, "  %6d %s\n", n, reason)
+		_, _ = fmt.Fprintf(out, "  %6d %s\n", n, reason)
 	}
 	if *dryRun {
-		fmt.Fprintln(out, "nothing was written: this was a dry run")
+		_, _ = fmt.Fprintln(out, "nothing was written: this was a dry run")
 	}
 	if err == nil {
 		err = report.Err()
@@ -137,17 +137,17 @@ func (p *progress) show(now dlq.Progress) {
 	text := fmt.Sprintf("%3.0f %% %d of %d, %.0f/s, %s left, republished %d, parked %d", 100*share, now.Done, now.Total, now.Rate,
 		now.ETA.Round(time.Second), now.Outcomes[dlq.OutcomeRepublished], now.Outcomes[dlq.OutcomeParked])
 	if !p.terminal {
-		fmt.Fprintln(p.out, text)
+		_, _ = fmt.Fprintln(p.out, text)
 		return
 	}
 	full := int(30 * share)
-	fmt.Fprintf(p.out, "\r[%s%s] %s\x1b[K", strings.Repeat("=", full), strings.Repeat(" ", 30-full), text)
+	_, _ = fmt.Fprintf(p.out, "\r[%s%s] %s\x1b[K", strings.Repeat("=", full), strings.Repeat(" ", 30-full), text)
 	p.drawn = true
 }
 
 func (p *progress) end() {
 	if p.drawn {
-		fmt.Fprintln(p.out)
+		_, _ = fmt.Fprintln(p.out)
 	}
 }
 

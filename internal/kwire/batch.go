@@ -33,7 +33,7 @@ type Batch struct {
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func varintSize(v int64) int {
-	return (bits.Len64(uint64(v<<1)^uint64(v>>63)|1) + 6) / 7
+	return (bits.Len64(uint64(v<<1)^uint64(v>>63)|1) + 6) / 7 //nolint:gosec // zig-zag
 }
 
 func bytesSize(b []byte) int {
@@ -87,7 +87,7 @@ func AppendBatch(dst []byte, o Batch, records []Record) ([]byte, error) {
 			dst = appendBytes(dst, h.Value)
 		}
 	}
-	attributes := uint16(o.Compression) & 7
+	attributes := uint16(o.Compression) & 7 //nolint:gosec // three bits
 	if o.Compression != 0 {
 		codec := o.Compression.Codec()
 		if codec == nil {
@@ -114,13 +114,13 @@ func AppendBatch(dst []byte, o Batch, records []Record) ([]byte, error) {
 	be.PutUint32(h[12:], 0xffffffff)       // partition leader epoch: unknown
 	h[16] = 2                              // magic
 	be.PutUint16(h[21:], attributes)
-	be.PutUint32(h[23:], uint32(len(records)-1)) //nolint:gosec // as above
-	be.PutUint64(h[27:], uint64(first))          //nolint:gosec // two's complement is the wire form
-	be.PutUint64(h[35:], uint64(last))           //nolint:gosec // as above
-	be.PutUint64(h[43:], uint64(o.ProducerID))   //nolint:gosec // as above
-	be.PutUint16(h[51:], uint16(o.ProducerEpoch))
-	be.PutUint32(h[53:], uint32(o.BaseSequence))
-	be.PutUint32(h[57:], uint32(len(records))) //nolint:gosec // as above
+	be.PutUint32(h[23:], uint32(len(records)-1))  //nolint:gosec // as above
+	be.PutUint64(h[27:], uint64(first))           //nolint:gosec // two's complement is the wire form
+	be.PutUint64(h[35:], uint64(last))            //nolint:gosec // as above
+	be.PutUint64(h[43:], uint64(o.ProducerID))    //nolint:gosec // as above
+	be.PutUint16(h[51:], uint16(o.ProducerEpoch)) //nolint:gosec // as above
+	be.PutUint32(h[53:], uint32(o.BaseSequence))  //nolint:gosec // as above
+	be.PutUint32(h[57:], uint32(len(records)))    //nolint:gosec // as above
 	be.PutUint32(h[17:], crc32.Checksum(h[21:], castagnoli))
 	return dst, nil
 }
@@ -132,5 +132,5 @@ func RawSet(batch []byte) protocol.RawRecordSet {
 
 // NextSequence is the sequence after n records: it wraps at 2^31 to 0.
 func NextSequence(sequence int32, n int) int32 {
-	return int32((int64(sequence) + int64(n)) & 0x7fffffff) //nolint:gosec // masked to 31 bits
+	return int32((int64(sequence) + int64(n)) & 0x7fffffff)
 }

@@ -76,6 +76,7 @@ func Definite(err error) bool {
 	switch code {
 	case kafka.RequestTimedOut, kafka.NotEnoughReplicasAfterAppend, kafka.NetworkException, kafka.Unknown:
 		return false
+	default:
+		return true
 	}
-	return true
 }

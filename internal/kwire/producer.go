@@ -48,11 +48,11 @@ type Ack struct {
 
 // kafka-go has no constants for these in a form that reads well.
 const (
-	outOfOrderSequence = kafka.Error(45)
-	duplicateSequence  = kafka.Error(46)
-	invalidEpoch       = kafka.Error(47)
-	unknownProducer    = kafka.Error(59)
-	producerFenced     = kafka.Error(90)
+	errOutOfOrderSequence = kafka.Error(45)
+	errDuplicateSequence  = kafka.Error(46)
+	errInvalidEpoch       = kafka.Error(47)
+	errUnknownProducer    = kafka.Error(59)
+	errProducerFenced     = kafka.Error(90)
 )
 
 // Produce writes records as one batch and waits for all replicas. A *RefusedError means that nothing of the batch was
@@ -73,7 +73,7 @@ func (p *Producer) Produce(ctx context.Context, topic string, partition int, rec
 		switch {
 		case err == nil:
 			return ack, nil
-		case errors.Is(err, duplicateSequence):
+		case errors.Is(err, errDuplicateSequence):
 			// Older than the five batches whose offsets the broker remembers, but written.
 			s.next = NextSequence(s.next, len(records))
 			return ack, nil
@@ -173,7 +173,7 @@ func (p *Producer) session(ctx context.Context) (kafka.ProducerSession, error) {
 }
 
 func isSequenceError(err error) bool {
-	return errors.Is(err, outOfOrderSequence) || errors.Is(err, unknownProducer) || errors.Is(err, invalidEpoch) || errors.Is(err, producerFenced)
+	return errors.Is(err, errOutOfOrderSequence) || errors.Is(err, errUnknownProducer) || errors.Is(err, errInvalidEpoch) || errors.Is(err, errProducerFenced)
 }
 
 // RefusedError says that the broker refused a batch for what is in it; nothing of it was written. Index names the record

@@ -58,7 +58,7 @@ func (t *Txn) Open(ctx context.Context) error {
 // retry also waits for the end of the transaction before, which is written after EndTxn has answered.
 func (t *Txn) retry(ctx context.Context, f func(context.Context) error) error {
 	err := Retry(ctx, t.Patience, f)
-	for _, code := range []kafka.Error{invalidEpoch, producerFenced} {
+	for _, code := range []kafka.Error{errInvalidEpoch, errProducerFenced} {
 		if errors.Is(err, code) {
 			return fmt.Errorf("%w: %w", ErrFenced, err)
 		}
@@ -100,9 +100,9 @@ func (t *Txn) Produce(ctx context.Context, topic string, partition int, records 
 		}
 		if res.Error != nil {
 			if refused = asRefused(&produceError{err: res.Error, records: res.RecordErrors}); refused != nil {
-				return nil
+				return nil //nolint:nilerr // it is told below, and not worth a retry
 			}
-			if errors.Is(res.Error, duplicateSequence) {
+			if errors.Is(res.Error, errDuplicateSequence) {
 				return nil
 			}
 			return res.Error
