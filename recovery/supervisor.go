@@ -174,6 +174,7 @@ func (s *Supervisor) forget(ctx context.Context) error {
 
 func (s *Supervisor) loop(ctx context.Context) error {
 	for {
+		// Reconcile returns at once when ctx has ended.
 		res, err := s.Reconcile(ctx)
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // an end is no error
@@ -187,9 +188,6 @@ func (s *Supervisor) loop(ctx context.Context) error {
 			s.cfg.Logger.WarnContext(ctx, "pass failed", "err", err)
 		}
 		wait(ctx, res.RequeueAfter, s.wake)
-		if ctx.Err() != nil {
-			return nil
-		}
 	}
 }
 
