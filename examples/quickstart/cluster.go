@@ -169,11 +169,15 @@ func (c *cluster) Output(ctx context.Context, want int) (output, error) {
 	defer cancel()
 	var ends offsets
 	err = until(patience, 500*time.Millisecond, func() (done bool, err error) {
-		before := ends.sum()
-		ends, err = c.kafka.ends(patience, topic)
-		return ends.sum() >= int64(want) && ends.sum() == before, err
+		now, err := c.kafka.ends(patience, topic)
+		if err != nil {
+			return false, err
+		}
+		done = now.sum() >= int64(want) && now.sum() == ends.sum()
+		ends = now
+		return done, nil
 	})
-	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+	if err != nil && (ctx.Err() != nil || patience.Err() == nil) {
 		return unseen, err
 	}
 	records, err := c.kafka.read(ctx, topic, ends)
