@@ -3,6 +3,7 @@ package filesink
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strconv"
@@ -80,33 +81,44 @@ func (d *deadLetters) create(ctx context.Context, factor int16) error {
 	if len(resp.Topics) != 1 {
 		return errors.New("no answer for the topic")
 	}
-	if err := kerr.ErrorForCode(resp.Topics[0].ErrorCode); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+	switch err := kerr.ErrorForCode(resp.Topics[0].ErrorCode); {
+	case err == nil, errors.Is(err, kerr.TopicAlreadyExists):
+		return nil
+	case errors.Is(err, kerr.InvalidReplicationFactor):
+		return &tooFewBrokersError{factor, len(found.Brokers)}
+	default:
 		return err
 	}
-	return nil
+}
+
+// tooFewBrokersError is InvalidReplicationFactorException.
+type tooFewBrokersError struct {
+	factor  int16
+	brokers int
+}
+
+func (e *tooFewBrokersError) Error() string {
+	return fmt.Sprintf("Unable to replicate the partition %d time(s): The target replication factor of %d cannot be reached because only %d broker(s) are registered or some brokers have all their log directories cordoned.",
+		e.factor, e.factor, e.brokers)
 }
 
 func initFailed(topic string, err error) *Exception {
 	class, message := "org.apache.kafka.common.errors.TimeoutException", err.Error()
-	if errors.Is(err, kerr.InvalidReplicationFactor) {
+	if _, ok := errors.AsType[*tooFewBrokersError](err); ok {
 		class = "org.apache.kafka.common.errors.InvalidReplicationFactorException"
-		message = "Unable to replicate the partition: the target replication factor cannot be reached because not enough broker(s) are registered."
 	}
 	cause := &Exception{Class: class, Message: &message}
 	return &Exception{
 		Class: classConnect, Message: new("Could not initialize dead letter queue with topic=" + topic),
-		Frames: slices.Concat([]string{
-			"org.apache.kafka.connect.runtime.errors.DeadLetterQueueReporter.createAndSetup(DeadLetterQueueReporter.java:95)",
-			"org.apache.kafka.connect.runtime.Worker.sinkTaskReporters(Worker.java:1116)",
-			"org.apache.kafka.connect.runtime.Worker$SinkTaskBuilder.lambda$doBuild$0(Worker.java:1922)",
-		}, startFrames),
+		Frames: slices.Concat([]string{"org.apache.kafka.connect.runtime.errors.DeadLetterQueueReporter.createAndSetup(DeadLetterQueueReporter.java:93)"}, reporterFrames),
 		Cause: &Exception{
 			Class: classExecution, Message: new(cause.String()), Cause: cause,
-			Frames: []string{
+			Frames: slices.Concat([]string{
 				"java.base/java.util.concurrent.CompletableFuture.reportGet(Unknown Source)",
 				"java.base/java.util.concurrent.CompletableFuture.get(Unknown Source)",
 				"org.apache.kafka.common.internals.KafkaFutureImpl.get(KafkaFutureImpl.java:155)",
-			},
+				"org.apache.kafka.connect.runtime.errors.DeadLetterQueueReporter.createAndSetup(DeadLetterQueueReporter.java:87)",
+			}, reporterFrames),
 		},
 	}
 }

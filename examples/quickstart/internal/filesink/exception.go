@@ -87,8 +87,14 @@ var (
 		"org.apache.kafka.connect.runtime.WorkerTask.run(WorkerTask.java:298)",
 	}, threadFrames...)
 	startFrames = append([]string{
-		"org.apache.kafka.connect.runtime.WorkerSinkTask.initializeAndStart(WorkerSinkTask.java:334)",
-		"org.apache.kafka.connect.runtime.WorkerTask.doStart(WorkerTask.java:193)",
+		"org.apache.kafka.connect.runtime.WorkerSinkTask.initializeAndStart(WorkerSinkTask.java:338)",
+		"org.apache.kafka.connect.runtime.WorkerTask.doStart(WorkerTask.java:191)",
+		"org.apache.kafka.connect.runtime.WorkerTask.doRun(WorkerTask.java:242)",
+	}, taskFrames[1:]...)
+	reporterFrames = append([]string{
+		"org.apache.kafka.connect.runtime.Worker.sinkTaskReporters(Worker.java:1038)",
+		"org.apache.kafka.connect.runtime.Worker$SinkTaskBuilder.lambda$doBuild$0(Worker.java:1922)",
+		"org.apache.kafka.connect.runtime.WorkerTask.doStart(WorkerTask.java:190)",
 		"org.apache.kafka.connect.runtime.WorkerTask.doRun(WorkerTask.java:242)",
 	}, taskFrames[1:]...)
 	pollFrames = append([]string{

@@ -96,7 +96,7 @@ func convert(schema, node any) (any, *Exception) {
 // is not of the right kind.
 var (
 	inside  = map[string]string{"array": "9(JsonConverter.java:89)", "map": "10(JsonConverter.java:105)", "struct": "11(JsonConverter.java:132)"}
-	refused = map[string]string{"map": "10(JsonConverter.java:102)", "struct": "11(JsonConverter.java:123)"}
+	refused = map[string]string{"map": "10(JsonConverter.java:103)", "struct": "11(JsonConverter.java:123)"}
 )
 
 var kinds map[string]func(schema *object, node any) (any, *Exception)
