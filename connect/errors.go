@@ -100,9 +100,9 @@ const (
 // Error returns method, path, status, message and, for a call that writes, what is known about its effect.
 func (e *Error) Error() string {
 	var b strings.Builder
-	b.WriteString("connect:")
+	b.WriteString("connect")
 	if e.Method != "" {
-		b.WriteString(" " + e.Method + " " + e.Path)
+		b.WriteString(": " + e.Method + " " + e.Path)
 	}
 	if e.StatusCode != 0 {
 		b.WriteString(": " + strconv.Itoa(e.StatusCode))

@@ -60,9 +60,23 @@ var dataRules = []rule{
 	},
 	{
 		Pattern: Pattern{
+			ID:         "converter-json-syntax",
+			Exceptions: []string{"com.fasterxml.jackson.core.JsonParseException", "com.fasterxml.jackson.core.io.JsonEOFException"},
+			Class:      ClassSerialization, Advice: AdviceAfterChange,
+			Summary: "A record is not valid JSON.",
+			Remedies: []string{
+				"Correct the JSON where it is written: a trailing comma, single quotes, NaN and text that was cut off are the usual faults.",
+				"Match the converters with how the topic was written: JsonConverter reads nothing but JSON, and null.",
+				"Let single bad records pass: errors.tolerance=all with errors.deadletterqueue.topic.name (sinks), then fix and republish them.",
+			},
+			Source: "Jackson: JsonParseException, JsonEOFException, under Connect's JsonConverter",
+		}, weight: weightPlatform,
+	},
+	{
+		Pattern: Pattern{
 			ID: "converter-exception",
 			Exceptions: []string{
-				"org.apache.kafka.common.errors.SerializationException", "org.apache.kafka.common.errors.RecordDeserializationException", "com.fasterxml.jackson.core.JsonParseException", "com.fasterxml.jackson.core.io.JsonEOFException", "com.fasterxml.jackson.core.JsonProcessingException",
+				"org.apache.kafka.common.errors.SerializationException", "org.apache.kafka.common.errors.RecordDeserializationException", "com.fasterxml.jackson.core.JsonProcessingException",
 				"com.fasterxml.jackson.databind.", "io.confluent.connect.storage.errors.PartitionException", "org.apache.avro.", "com.google.protobuf.", "org.bson.json.JsonParseException", "org.bson.BsonInvalidOperationException", "org.bson.BsonSerializationException", "org.bson.codecs.", "java.text.ParseException", "java.time.format.DateTimeParseException", "java.time.DateTimeException", "java.nio.charset.CharacterCodingException", "java.nio.charset.MalformedInputException",
 				"org.everit.json.schema.ValidationException", "com.jayway.jsonpath.", "java.io.InvalidClassException", "java.io.StreamCorruptedException", "org.json.JSONException", "com.google.gson.", "javax.xml.", "org.xml.sax.", "io.debezium.text.ParsingException", "java.io.NotSerializableException", "org.apache.parquet.", "org.apache.orc.",
 			},
