@@ -1,6 +1,7 @@
 package connect_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -67,9 +68,15 @@ func TestClient_Real(t *testing.T) {
 		require.NoError(t, c.Stop(ctx, name))
 		_, err = c.WaitFor(ctx, name, connect.Stopped(), connect.WaitOptions{})
 		require.NoError(t, err)
-		require.ErrorIs(t, c.RestartTask(ctx, connect.TaskID{Connector: name}), connect.ErrNotFound)
+		// The leader may not know an owner of the task while the rebalance that takes it away is under way.
+		require.Eventually(t, func() bool {
+			err = c.RestartTask(ctx, connect.TaskID{Connector: name})
+			return !errors.Is(err, connect.ErrRebalancing)
+		}, time.Minute, time.Second)
+		require.ErrorIs(t, err, connect.ErrNotFound)
 		require.NoError(t, c.Resume(ctx, name))
 		require.NoError(t, c.DeleteConnector(ctx, name))
-		require.ErrorIs(t, c.DeleteConnector(ctx, name), connect.ErrNotFound)
+		require.Eventually(t, func() bool { err = c.DeleteConnector(ctx, name); return !errors.Is(err, connect.ErrRebalancing) }, time.Minute, time.Second)
+		require.ErrorIs(t, err, connect.ErrNotFound)
 	})
 }

@@ -243,7 +243,7 @@ func TestTheEndIsFrozen(t *testing.T) {
 	cfg := e.config("fix", dlq.ToOrigin())
 	cfg.ChunkRecords = 1
 	cfg.Handler = func(context.Context, *dlq.Record) (dlq.Decision, error) {
-		e.produce(t, deadLetter(0, 0, 99, id(99), nil))
+		e.produce(t, deadLetter(0, 0, 99, id(99), nil)) //nolint:contextcheck // it is the test that produces, not the handler
 		return dlq.Republish(), nil
 	}
 	report := mustRun(t, cfg)

@@ -101,10 +101,7 @@ func (w *worker) work(ctx context.Context, committed int64) (done bool, err erro
 		}
 	}
 	w.begin(committed)
-	for w.position < w.end {
-		if ctx.Err() != nil {
-			return false, nil
-		}
+	for w.position < w.end && ctx.Err() == nil {
 		release, err := w.run.inFlight.take(ctx)
 		if err != nil {
 			return false, nil //nolint:nilerr // the context ended; why is known to the run
@@ -122,7 +119,7 @@ func (w *worker) work(ctx context.Context, committed int64) (done bool, err erro
 			return false, err
 		}
 	}
-	return true, nil
+	return w.position >= w.end, nil
 }
 
 // begin finds the position and what retention has taken before it.
