@@ -105,8 +105,8 @@ func TestApplyRefusesWhatWouldDoHarm(t *testing.T) {
 		`{"connector.class":"C","file":null}`:                "file is null",
 		`{"connector.class":"C","x":{"y":1}}`:                `"x" is not a string`,
 		`[1]`:                                                "not a JSON object",
-		`{}`:                                                 "empty",
 		`{"name":"a","config":{"a":"b"},"more":1}`:           "more",
+		`{}`: "empty",
 	} {
 		dir := t.TempDir()
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "x.json"), []byte(text), 0o600))
