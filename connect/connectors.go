@@ -94,7 +94,7 @@ func (c *Client) CreateConnector(ctx context.Context, r CreateRequest) (*Connect
 }
 
 func (c *Client) create(ctx context.Context, r CreateRequest) (*Connector, error) {
-	if err := checkName("connector name", r.Name); err != nil {
+	if err := c.checkNewName(ctx, r.Name); err != nil {
 		return nil, err
 	}
 	if r.Config == nil {

@@ -580,9 +580,9 @@ func loggerEndpoint() contractEndpoint {
 			famUnknown: {{name: "logger, to the level that it has", request: put("/admin/loggers/com.example.nope1", `{"level":"INFO"}`), want: unchanged}},
 			famInvalid: {
 				{name: "no level", request: put(path, `{}`), want: refusal(400, `Desired 'level' parameter was not specified in request\.`, "")},
-				{name: "a level that is none", request: put(path, `{"level":"LOUD"}`), want: refusal(404, `invalid log level 'LOUD'\.`, "")},
-				{name: "a number", request: put(path, `{"level":5}`), want: refusal(404, `invalid log level '5'\.`, "")},
-				{name: "a level that is none, for the cluster", request: put(path+"?scope=cluster", `{"level":"LOUD"}`), want: refusal(404, `invalid log level 'LOUD'\.`, "")},
+				{name: "a level that is none", request: put(path, `{"level":"LOUD"}`), want: refusal(404, `invalid log level 'LOUD'\.`, errInvalid)},
+				{name: "a number", request: put(path, `{"level":5}`), want: refusal(404, `invalid log level '5'\.`, errInvalid)},
+				{name: "a level that is none, for the cluster", request: put(path+"?scope=cluster", `{"level":"LOUD"}`), want: refusal(404, `invalid log level 'LOUD'\.`, errInvalid)},
 			},
 		},
 		reasons: map[string]string{famUnknownField: "it ignores fields that it does not know", famState: "it looks at no connector"},

@@ -26,7 +26,7 @@ var (
 	ErrRebalancing = errors.New("rebalancing")
 	// ErrTimeout is the worker's 500 "Request timed out" (it may still be carried out), a gateway's 504, and an attempt or call that ran out of time.
 	ErrTimeout = errors.New("timed out")
-	// ErrInvalidConfig is a configuration that Connect, or this package before sending, refused.
+	// ErrInvalidConfig is a configuration, or a log level, that Connect or this package before sending refused.
 	ErrInvalidConfig = errors.New("invalid configuration")
 	// ErrNotStopped is the refusal to change the offsets of a connector that is not STOPPED.
 	ErrNotStopped = errors.New("connector is not stopped")
@@ -34,7 +34,7 @@ var (
 	ErrUnauthorized = errors.New("unauthorized")
 	// ErrForbidden is a 403; Connect itself answers it where topic tracking is switched off.
 	ErrForbidden = errors.New("forbidden")
-	// ErrUnavailable is a worker that could not be reached, is still starting, cannot reach Kafka, or a gateway's 429, 502 or 503.
+	// ErrUnavailable is a worker that could not be reached, is still starting or unhealthy, cannot reach Kafka, or a gateway's 429, 502 or 503.
 	ErrUnavailable = errors.New("unavailable")
 	// ErrUnsupported is a call that the worker's Kafka is too old for (or, for tasks-config, too new). It also matches [errors.ErrUnsupported].
 	ErrUnsupported error = unsupportedError{}
@@ -231,6 +231,7 @@ const (
 	msgRebalance       = "a rebalance is expected"
 	msgRoutingNotFound = "HTTP 404 Not Found"
 	msgTimedOut        = "Request timed out"
+	msgBadLevel        = "invalid log level"
 	msgForward         = "rror trying to forward REST request: "
 )
 
@@ -256,8 +257,13 @@ func classify(a *answer) fault {
 	}
 	is := func(kinds ...error) { f.kinds = append(f.kinds, kinds...) }
 	switch {
+	case !f.connect && f.workerStatus(a):
+		is(ErrUnavailable)
 	case !f.connect:
 		f.foreign(a)
+	case status == http.StatusNotFound && strings.HasPrefix(msg, msgBadLevel):
+		is(ErrInvalidConfig) // 404 is also the answer for a logger that does not exist
+		f.badRequest = true
 	case status == http.StatusNotFound && msg != msgRoutingNotFound, forwarded && saysNotFound(inner):
 		is(ErrNotFound)
 	case strings.HasPrefix(inner, "Connector ") && strings.HasSuffix(inner, msgAlreadyExists) && (status == http.StatusConflict || forwarded):
@@ -294,6 +300,22 @@ func classify(a *answer) fault {
 		f.mayHappen = true
 	}
 	return f
+}
+
+// workerStatus reads the body of GET /health by a worker that starts (503) or is unhealthy (500): Connect's own, but not its ErrorMessage.
+func (f *fault) workerStatus(a *answer) bool {
+	var h struct {
+		Status  string  `json:"status"`
+		Message *string `json:"message"`
+	}
+	if a.status != http.StatusInternalServerError && a.status != http.StatusServiceUnavailable || json.Unmarshal(a.body, &h) != nil || h.Message == nil {
+		return false
+	}
+	if h.Status != HealthStarting && h.Status != HealthUnhealthy {
+		return false
+	}
+	f.connect, f.message, f.snippet = true, h.Status+": "+*h.Message, ""
+	return true
 }
 
 // foreign classifies an answer without Connect's error body.

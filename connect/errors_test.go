@@ -3,17 +3,21 @@ package connect_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-reconnect/reconnect/connect"
+	"github.com/go-reconnect/reconnect/connect/connecttest"
 )
 
 var sentinels = map[string]error{
@@ -69,6 +73,12 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 		{"404 without a body", 404, "", []string{"ErrNotConnect"}, ""},
 		{"404 of another JSON API", 404, `{"status":404,"error":"Not Found"}`, []string{"ErrNotConnect"}, ""},
 		{"500 of another JSON API", 500, `{"message":"An unexpected error occurred"}`, []string{"ErrNotConnect"}, ""},
+		{"a worker that calls itself unhealthy", 500, `{"status":"unhealthy","message":"Worker was unable to handle this request and may be unable to handle other requests."}`, []string{"ErrUnavailable"}, "unhealthy: Worker was unable"},
+		{"a worker that calls itself starting", 503, `{"status":"starting","message":"Worker is still starting up."}`, []string{"ErrUnavailable"}, "starting: Worker is still"},
+		{"an unhealthy something without Connect's message", 500, `{"status":"unhealthy"}`, []string{"ErrNotConnect"}, ""},
+		{"the health of another API", 500, `{"status":"DOWN","message":"db"}`, []string{"ErrNotConnect"}, ""},
+		{"a level that is none", 404, body(404, "invalid log level 'LOUD'."), []string{"ErrInvalidConfig"}, "invalid log level 'LOUD'."},
+		{"a logger that does not exist", 404, body(404, "Logger com.example.nope not found."), []string{"ErrNotFound"}, "not found"},
 		{"500 as HTML", 500, "<html>oops</html>", []string{"ErrNotConnect"}, "oops"},
 		{"418", 418, "", []string{"ErrNotConnect"}, ""},
 		{"200 with nothing", 200, "", []string{"ErrNotConnect"}, "empty"},
@@ -202,4 +212,44 @@ func TestErrorPrintsAndLogs(t *testing.T) {
 	assert.NotContains(t, buf.String(), sentinel)
 	assert.Contains(t, buf.String(), "err.applied=unknown")
 	assert.Equal(t, "unknown no yes", fmt.Sprint(connect.AppliedUnknown, " ", connect.AppliedNo, " ", connect.AppliedYes))
+}
+
+// TestABadLevelIsNotAMissingLogger: Connect answers 404 to both.
+func TestABadLevelIsNotAMissingLogger(t *testing.T) {
+	t.Parallel()
+	for _, version := range contractVersions {
+		s := connecttest.NewServer(connecttest.Config{Version: version, Errorf: t.Errorf})
+		defer s.Close()
+		c, err := connect.NewClient(s.InProcessURLs()[0], connect.WithHTTPClient(s.Client()))
+		require.NoError(t, err)
+		for _, cluster := range []bool{false, true} {
+			_, err = c.SetLogger(t.Context(), "root", "LOUD", connect.LoggerOptions{Cluster: cluster})
+			require.ErrorIs(t, err, connect.ErrInvalidConfig, version)
+			require.NotErrorIs(t, err, connect.ErrNotFound, version)
+			assert.Equal(t, connect.AppliedNo, asError(t, err).Applied)
+			assert.Equal(t, 404, asError(t, err).StatusCode)
+		}
+		_, err = c.GetLogger(t.Context(), "com.example.nope")
+		require.ErrorIs(t, err, connect.ErrNotFound, version)
+		require.NotErrorIs(t, err, connect.ErrInvalidConfig, version)
+	}
+}
+
+// TestDoOfAnUnhealthyWorker: its body is Connect's own, if not an error body. Health reads it as an answer.
+func TestDoOfAnUnhealthyWorker(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := connecttest.NewServer(connecttest.Config{Errorf: t.Errorf})
+		defer s.Close()
+		c, err := connect.NewClient(s.InProcessURLs()[0], connect.WithHTTPClient(s.Client()))
+		require.NoError(t, err)
+		s.BrokerDown(24 * time.Hour)
+		err = c.Do(t.Context(), http.MethodGet, "/health", nil, new(json.RawMessage))
+		require.ErrorIs(t, err, connect.ErrUnavailable)
+		require.NotErrorIs(t, err, connect.ErrNotConnect)
+		require.ErrorContains(t, err, "unhealthy: ")
+		h, err := c.Health(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, connect.HealthUnhealthy, h.Status)
+	})
 }

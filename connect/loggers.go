@@ -116,7 +116,7 @@ type LoggerOptions struct {
 // SetLogger sets the level of a logger and of those below it, until the worker restarts. It returns the names that changed, sorted, and nil with Cluster. Since Kafka 4.0
 // a logger that has the level already is not among them.
 //
-// PUT /admin/loggers/{logger}, Kafka 2.4 (KIP-495); Cluster Kafka 3.7 (KIP-976); ErrUnsupported below. Never sent again after an answer that leaves the outcome open. ErrNotFound for an unknown level.
+// PUT /admin/loggers/{logger}, Kafka 2.4 (KIP-495); Cluster Kafka 3.7 (KIP-976); ErrUnsupported below. Never sent again after an answer that leaves the outcome open. ErrInvalidConfig for an unknown level (a 404 of Connect).
 func (c *Client) SetLogger(ctx context.Context, name, level string, o LoggerOptions) ([]string, error) {
 	if err := checkName("logger", name); err != nil {
 		return nil, err

@@ -327,7 +327,7 @@ func TestMeasured(t *testing.T) {
 		assert.Equal(t, "DEBUG", level.Level)
 		assert.False(t, level.LastModified.IsZero())
 		_, err = c.SetLogger(ctx, "root", "LOUD", connect.LoggerOptions{})
-		require.ErrorIs(t, err, connect.ErrNotFound)
+		require.ErrorIs(t, err, connect.ErrInvalidConfig)
 		names, err = c.SetLogger(ctx, "root", "INFO", connect.LoggerOptions{Cluster: true})
 		require.NoError(t, err)
 		assert.Nil(t, names)

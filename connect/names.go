@@ -54,6 +54,20 @@ func (c *Client) checkAddress(ctx context.Context, ep *endpoint, name string) er
 	return nil
 }
 
+// checkNewName refuses to create what nobody could change or delete afterwards: a Kafka 4 worker accepts the name in a body.
+func (c *Client) checkNewName(ctx context.Context, name string) error {
+	if err := checkName("connector name", name); err != nil || !strings.ContainsAny(name, `/\%`) {
+		return err
+	}
+	if v, _ := c.serverVersion(ctx); !v.AtLeast(4, 0) {
+		return nil
+	}
+	e := inputError(ErrUnsupported, "a connector of the name %q could not be changed or deleted through REST: since Kafka 4.0 (KIP-1032) workers reject a path with an encoded /, \\ or %%; "+
+		"choose a name without them", name)
+	e.Method, e.Path = epCreate.method, epCreate.pattern
+	return e
+}
+
 func misdirected(ep *endpoint, name string) error {
 	e := inputError(nil, "a worker that forwards this call would take the connector name %q for another one and could change that connector instead; "+
 		"WithMisdirectingNames allows it", name)

@@ -398,6 +398,8 @@ func assertAnswer(t *testing.T, x *exchange, method string, got any, err error) 
 			want = append(want, m)
 		}
 		switch {
+		case strings.HasPrefix(msg, "invalid log level"):
+			want = append(want, "ErrInvalidConfig")
 		case x.Response.Status == 404 && !strings.HasPrefix(msg, "HTTP 404"):
 			want = append(want, "ErrNotFound")
 		case x.Response.Status == 405 || strings.HasPrefix(msg, "HTTP 404"):

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # images.sh VERSION...: makes apache/kafka:VERSION present for each: the local one, else a pull, else the stand-in of
-# internal/testutil/image. Also fetches connect-test-plugins of that version, where Maven Central has it, to .cache/test-plugins.
+# internal/testutil/image. Also fetches connect-test-plugins of that version, where Maven Central has it, to .cache/test-plugins,
+# and connect-basic-auth-extension of the last version to .cache/basic-auth.
 # Exit 1 when an image could not be had; the others are still made.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -49,21 +50,27 @@ image() {
   say "built a stand-in for apache/kafka:$v from its Maven artifacts in $((SECONDS - start)) s (the image could not be pulled)"
 }
 
-test_plugins() {
-  local v=$1 dir=$CACHE/test-plugins jar=$CACHE/test-plugins/connect-test-plugins-$1.jar
-  case $v in 3.9.0 | 4.0.0 | 4.3.*) ;; *) return 0 ;; esac # the others were never published
-  [ -s "$jar" ] && return 0
+# The jar of one artifact of org.apache.kafka, by its coordinates.
+kafka_jar() {
+  local artifact=$1 v=$2 dir=$3
+  [ -s "$dir/$artifact-$v.jar" ] && return 0
   command -v mvn >/dev/null || return 0
   mkdir -p "$dir"
   retry 2 timeout 120 mvn -q -B -ntp org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy \
-    -Dartifact="org.apache.kafka:connect-test-plugins:$v" -DoutputDirectory="$dir" </dev/null >"$CACHE/mvn.log" 2>&1 ||
-    warn "connect-test-plugins $v could not be fetched: tests that need it will skip"
+    -Dartifact="org.apache.kafka:$artifact:$v" -DoutputDirectory="$dir" </dev/null >"$CACHE/mvn.log" 2>&1 ||
+    warn "$artifact $v could not be fetched: tests that need it will skip, or fail in CI"
+}
+
+jars() {
+  case $1 in 3.9.0 | 4.0.0 | 4.3.*) kafka_jar connect-test-plugins "$1" "$CACHE/test-plugins" ;; esac # the others were never published
+  [ "$1" != "$LAST" ] || kafka_jar connect-basic-auth-extension "$1" "$CACHE/basic-auth"               # one version is tested with it
 }
 
 # Several of these at once would build the same image twice.
 exec 8>"${TMPDIR:-/tmp}/reconnect-images-$(id -u).lock"
 command -v flock >/dev/null && flock 8
 failed=0
+LAST=${!#}
 for v in "$@"; do
   case $v in
   [0-9]*.[0-9]*.[0-9]*) ;;
@@ -73,6 +80,6 @@ for v in "$@"; do
     continue
     ;;
   esac
-  image "$v" && test_plugins "$v" || failed=1
+  image "$v" && jars "$v" || failed=1
 done
 exit $failed

@@ -1,13 +1,17 @@
 package connecttest
 
-import "net/http"
+import (
+	"net/http"
+	"strconv"
+	"strings"
+)
 
 // credentials are those of the basic-auth extension.
 type credentials struct{ user, password string }
 
 // RequireBasicAuth puts the basic-auth extension in front of the workers: every endpoint but the internal ones answers
 // 401 to anybody else, before it reads the body. The answer is the bare text under the type application/json, without
-// WWW-Authenticate, as the real one is. Calling it again changes the password; an empty user lets everybody in.
+// WWW-Authenticate, as the real one is; basic credentials that are not base64 are a 500. Calling it again changes the password; an empty user lets everybody in.
 func (s *Server) RequireBasicAuth(user, password string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -27,7 +31,17 @@ func (s *Server) authenticate(rq *request, e *endpoint) *reply {
 	if user, password, ok := rq.http.BasicAuth(); ok && user == want.user && password == want.password {
 		return nil
 	}
+	if scheme, coded, _ := strings.Cut(rq.http.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "basic") {
+		if i := strings.IndexFunc(coded, notBase64); i >= 0 {
+			refusal := refuse(http.StatusInternalServerError, "Illegal base64 character "+strconv.FormatInt(int64(coded[i]), 16))
+			return &refusal
+		}
+	}
 	return &reply{status: http.StatusUnauthorized, kind: contentJSON, raw: "User cannot access the resource."}
+}
+
+func notBase64(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '+' && r != '/' && r != '='
 }
 
 // unsigned is the internal endpoints' answer to anybody who is not a worker.

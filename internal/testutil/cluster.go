@@ -114,7 +114,7 @@ func (c *Cluster) startWorker(ctx context.Context, img string, i int) error {
 	maps.Copy(env, c.opts.WorkerEnv)
 	err := c.run(ctx, img, alias, workerPort, func(port int) *Node {
 		w := &Worker{Node{cluster: c, alias: alias, port: port}}
-		w.ready = workerReady(c.opts.Version, w.URL())
+		w.ready = workerReady(c.opts.Version, w.URL(), c.opts.BasicAuth)
 		c.workers[i] = w
 		return &w.Node
 	}, func(int) []testcontainers.ContainerCustomizer {

@@ -260,13 +260,13 @@ func demultiplex(w io.Writer, r io.Reader) error {
 var httpClient = &http.Client{Transport: &http.Transport{DisableKeepAlives: true, Proxy: nil}}
 
 // workerReady asks GET /health, which is there since Kafka 3.9 (KIP-1017), and older workers for the list of connectors.
-func workerReady(version, url string) func(context.Context) error {
+func workerReady(version, url string, auth *BasicAuth) func(context.Context) error {
 	path := "/health"
 	if slices.Compare(numbers(version), []int{3, 9}) < 0 {
 		path = "/connectors"
 	}
 	return func(ctx context.Context) error {
-		status, err := statusOf(ctx, url+path)
+		status, err := statusOf(ctx, url+path, auth)
 		if err == nil && status != http.StatusOK {
 			err = fmt.Errorf("GET %s%s: %d", url, path, status)
 		}
@@ -274,10 +274,13 @@ func workerReady(version, url string) func(context.Context) error {
 	}
 }
 
-func statusOf(ctx context.Context, url string) (int, error) {
+func statusOf(ctx context.Context, url string, auth *BasicAuth) (int, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return 0, err
+	}
+	if auth != nil {
+		req.SetBasicAuth(auth.User, auth.Password)
 	}
 	res, err := httpClient.Do(req)
 	if err != nil {

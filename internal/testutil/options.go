@@ -34,6 +34,9 @@ type Options struct {
 	// TestPlugins puts Kafka's own connect-test-plugins (MockSink, MockSource, VerifiableSink ...) on the class path.
 	// See TestPluginsJar for the versions that have them.
 	TestPlugins bool
+	// BasicAuth puts Kafka's basic-auth extension in front of every worker, which then answers nobody without these credentials.
+	// See NeedBasicAuth for the jar that it takes.
+	BasicAuth *BasicAuth
 	// Files is put in every worker's file system before it starts, by absolute path.
 	Files map[string][]byte
 	// WorkerHeap and BrokerHeap are the JVMs' largest heaps. They default to 256M and 384M.
@@ -73,6 +76,12 @@ func (o Options) withDefaults() (Options, error) {
 	for _, p := range o.Plugins {
 		if p.Name == "" || strings.ContainsAny(p.Name, "/,") || len(p.Files) == 0 {
 			return o, errors.New("testutil: each of Options.Plugins needs a Name without a slash or comma, and Files")
+		}
+	}
+	if o.BasicAuth != nil {
+		var err error
+		if o, err = o.withBasicAuth(); err != nil {
+			return o, err
 		}
 	}
 	if o.TestPlugins {

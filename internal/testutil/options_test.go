@@ -57,6 +57,12 @@ func TestBadOptionsAreNamed(t *testing.T) {
 	t.Parallel()
 	_, err := Options{Version: "latest"}.withDefaults()
 	require.ErrorContains(t, err, "Options.Version")
+	for _, auth := range []BasicAuth{{}, {Password: "p"}, {User: "a:b"}, {User: "a", Password: "b\nc=d"}} {
+		_, err = Options{BasicAuth: &auth}.withDefaults()
+		require.ErrorContains(t, err, "Options.BasicAuth")
+	}
+	_, err = Options{Version: "0.0.1", BasicAuth: &BasicAuth{User: "u", Password: "p"}}.withDefaults()
+	require.ErrorContains(t, err, "make setup")
 	_, err = Options{Plugins: []Plugin{{Name: "a/b", Files: []string{"/x.jar"}}}}.withDefaults()
 	require.ErrorContains(t, err, "Options.Plugins")
 	o, err := Options{Workers: -1}.withDefaults()
