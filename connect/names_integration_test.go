@@ -35,7 +35,7 @@ func TestNames_Real(t *testing.T) {
 		n.both = n.newClient(t)
 		n.leader, n.other = n.on(t, n.both, n.leads), n.on(t, n.both, 1-n.leads)
 		t.Run("ordinary", func(t *testing.T) {
-			for _, name := range []string{"sp ace", "käse 日本", "plus+amp&=", "q?h#", `"quote"`, "[br]", "a:b@c,$ ~!*()'.."} {
+			for _, name := range []string{"sp ace käse 日本", "plus+amp&=q?h#", `"quote"[br] a:b@c,$~!*()'..`} {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
 					n.everywhere(t, n.name(name))
@@ -129,14 +129,12 @@ func (n named) everywhere(t *testing.T, name string) {
 		n.waitFor(t, name, connect.Paused())
 		require.NoError(t, c[0].Resume(ctx, name))
 		n.waitFor(t, name, connect.Running(1))
-		for _, one := range c { // each is forwarded to the owner by one of the two, at least
-			plan, err := one.Restart(ctx, name, connect.RestartOptions{IncludeTasks: true})
-			require.NoError(t, err)
-			assert.Equal(t, name, plan.Name)
-			n.waitFor(t, name, connect.Running(1))
-			require.NoError(t, one.RestartTask(ctx, connect.TaskID{Connector: name}))
-			n.waitFor(t, name, connect.Running(1))
-		}
+		plan, err := c[0].Restart(ctx, name, connect.RestartOptions{IncludeTasks: true})
+		require.NoError(t, err)
+		assert.Equal(t, name, plan.Name)
+		n.waitFor(t, name, connect.Running(1))
+		require.NoError(t, c[1].RestartTask(ctx, connect.TaskID{Connector: name}))
+		n.waitFor(t, name, connect.Running(1))
 		_, created, err := c[1].PutConfig(ctx, name, conn.Config)
 		require.NoError(t, err)
 		assert.False(t, created, "it is the same connector")
