@@ -111,8 +111,8 @@ func basic(user, password string) map[string]string {
 	return map[string]string{"Authorization": "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))}
 }
 
-func root(key, value string) contractRequest {
-	return contractRequest{Method: http.MethodGet, Path: "/", Header: map[string]string{key: value}}
+func root(authorization string) contractRequest {
+	return contractRequest{Method: http.MethodGet, Path: "/", Header: map[string]string{"Authorization": authorization}}
 }
 
 // inFrontOfAuth is what a worker answers before it asks for credentials, and what it takes for none.
@@ -129,12 +129,12 @@ func inFrontOfAuth(t *testing.T, w *world) {
 		{"a method that the path has not", contractRequest{Method: http.MethodDelete, Path: "/connectors"}, wanted{status: 405, message: "HTTP 405 Method Not Allowed", shape: errorShape}},
 		{"a connector that does not exist is not given away", contractRequest{Method: http.MethodGet, Path: "/connectors/<none>"}, denied},
 		{"a malformed body is not read", post("/connectors", "{"), denied},
-		{"no scheme but basic", root("Authorization", strings.Replace(basic(authUser, authPassword)["Authorization"], "Basic", "Digest", 1)), denied},
-		{"a bearer token", root("Authorization", "Bearer abc"), denied},
-		{"a header that is cut off", root("Authorization", "Basic"), denied},
-		{"credentials without a colon", root("Authorization", "Basic YWJj"), denied},
-		{"an unknown user", root("Authorization", basic("nobody", authPassword)["Authorization"]), denied},
-		{"credentials that are not base64", root("Authorization", "Basic a%b"), refusal(500, "Illegal base64 character 25", "")(w)},
+		{"no scheme but basic", root(strings.Replace(basic(authUser, authPassword)["Authorization"], "Basic", "Digest", 1)), denied},
+		{"a bearer token", root("Bearer abc"), denied},
+		{"a header that is cut off", root("Basic"), denied},
+		{"credentials without a colon", root("Basic YWJj"), denied},
+		{"an unknown user", root(basic("nobody", authPassword)["Authorization"]), denied},
+		{"credentials that are not base64", root("Basic a%b"), refusal(500, "Illegal base64 character 25", "")(w)},
 		{"tasks from anybody who is no worker", post("/connectors/<sink>/tasks", "[]"), refusal(400, "Internal request missing required signature", "")(w)},
 	} {
 		t.Run(row.what, func(t *testing.T) { row.want.check(t, w, row.q, w.must(t, 0, row.q)) })

@@ -15,9 +15,9 @@ import (
 type BasicAuth struct{ User, Password string }
 
 const (
-	jaasFile        = "/tmp/connect-jaas.conf"
-	credentialsFile = "/tmp/connect-credentials.properties"
-	authExtension   = "org.apache.kafka.connect.rest.basic.auth.extension."
+	jaasFile      = "/tmp/connect-jaas.conf"
+	usersFile     = "/tmp/connect-users.properties"
+	authExtension = "org.apache.kafka.connect.rest.basic.auth.extension."
 )
 
 // withBasicAuth is what Kafka's documentation says about its basic-auth extension: a jar, a property and a JAAS entry of the name KafkaConnect.
@@ -43,8 +43,8 @@ func (o Options) withBasicAuth() (Options, error) {
 	if files == nil {
 		files = map[string][]byte{}
 	}
-	files[jaasFile] = []byte("KafkaConnect {\n  " + authExtension + "PropertyFileLoginModule required file=\"" + credentialsFile + "\";\n};\n")
-	files[credentialsFile] = []byte(propertiesText(map[string]string{o.BasicAuth.User: o.BasicAuth.Password}))
+	files[jaasFile] = []byte("KafkaConnect {\n  " + authExtension + "PropertyFileLoginModule required file=\"" + usersFile + "\";\n};\n")
+	files[usersFile] = []byte(propertiesText(map[string]string{o.BasicAuth.User: o.BasicAuth.Password}))
 	o.WorkerProperties, o.WorkerEnv, o.Files = props, env, files
 	o.Classpath = append(slices.Clone(o.Classpath), jar)
 	return o, nil
