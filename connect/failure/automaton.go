@@ -1,16 +1,23 @@
 package failure
 
-// automaton is an Aho-Corasick automaton over folded bytes: letters without case, digits, the punctuation that the
-// literals use, and one symbol for every other byte. It finds every literal in one pass over a message.
+import "math"
+
+// automaton is an Aho-Corasick automaton that reads a message once for all literals. It knows sixteen symbols only, each
+// for several bytes, so that the states a message visits fit the processor's first cache: it finds every literal and some
+// texts that only look like one, and who asks it compares what it found with the literal.
 type automaton struct {
-	symbol [256]uint8 // byte to symbol; 0 is "in no literal"
-	next   []uint16   // state<<shift | symbol to state
-	shift  uint8
-	accept uint16  // states from here on have outputs
-	out    [][]int // literals that end in state accept+i
+	symbol   [256]uint8 // byte to symbol, without case; 0 is "in no literal"
+	next     []uint16   // state<<symbolBits | symbol to state
+	accept   uint16     // states from here on have outputs
+	depth    []uint16   // how many of the last bytes a state stands for
+	out      [][]int    // literals that end in state accept+i
+	literals []string   // in lower case
 }
 
-const maxStates = 1 << 16
+const (
+	maxStates  = 1 << 16
+	symbolBits = 4
+)
 
 func fold(c byte) byte {
 	if c >= 'A' && c <= 'Z' {
@@ -19,38 +26,61 @@ func fold(c byte) byte {
 	return c
 }
 
-// newAutomaton builds the automaton of the literals. It reports false where they need more than 65,536 states.
-func newAutomaton(literals []string) (*automaton, bool) {
-	a := &automaton{}
-	var symbols int
-	for _, l := range literals {
+// step returns the state after the byte c.
+func (a *automaton) step(state uint16, c byte) uint16 {
+	return a.next[uint(state)<<symbolBits|uint(a.symbol[c])]
+}
+
+// symbols gives each byte of the literals a symbol, so that all symbols are about as frequent.
+func (a *automaton) symbols() {
+	var count [256]int
+	for _, l := range a.literals {
 		for i := range len(l) {
-			c := fold(l[i])
-			if a.symbol[c] != 0 {
-				continue
-			}
-			if symbols++; symbols > 255 {
-				return nil, false
-			}
-			a.symbol[c] = uint8(symbols)
+			count[l[i]]++
 		}
 	}
-	a.shift = 5
-	for symbols >= 1<<a.shift {
-		a.shift++
+	var load [1 << symbolBits]int
+	for {
+		c := 0
+		for b := range count {
+			if count[b] > count[c] {
+				c = b
+			}
+		}
+		if count[c] == 0 {
+			break
+		}
+		least := 1
+		for n := 2; n < len(load); n++ {
+			if load[n] < load[least] {
+				least = n
+			}
+		}
+		a.symbol[c] = uint8(least)
+		load[least] += count[c]
+		count[c] = 0
 	}
 	for c := 'A'; c <= 'Z'; c++ {
 		a.symbol[c] = a.symbol[fold(byte(c))]
 	}
+}
+
+// newAutomaton builds the automaton of the literals, which are in lower case. It reports false where they need more than
+// 65,536 states.
+func newAutomaton(literals []string) (*automaton, bool) {
+	a := &automaton{literals: literals}
+	a.symbols()
+	const symbols = 1<<symbolBits - 1
 
 	// The trie, a row of children for each state; no state has the root for a child, so that 0 is none.
-	width := 1 << a.shift
+	const width = 1 << symbolBits
 	table := make([]int32, width, 64*width)
 	out := make([][]int, 1, 64)
+	depth := make([]uint16, 1, 64)
 	for id, l := range literals {
 		at := 0
 		for i := range len(l) {
-			cell := at<<a.shift | int(a.symbol[l[i]])
+			cell := at<<symbolBits | int(a.symbol[l[i]])
 			to := int(table[cell])
 			if to == 0 {
 				to = len(out)
@@ -59,6 +89,7 @@ func newAutomaton(literals []string) (*automaton, bool) {
 				}
 				table = append(table, make([]int32, width)...)
 				out = append(out, nil)
+				depth = append(depth, uint16(min(i+1, math.MaxUint16)))
 				table[cell] = int32(to) //nolint:gosec // below maxStates
 			}
 			at = to
@@ -71,9 +102,9 @@ func newAutomaton(literals []string) (*automaton, bool) {
 	order := make([]int32, 1, len(out))
 	for head := 0; head < len(order); head++ {
 		at := int(order[head])
-		back := int(fail[at]) << a.shift
+		back := int(fail[at]) << symbolBits
 		for sym := 1; sym <= symbols; sym++ {
-			cell := at<<a.shift | sym
+			cell := at<<symbolBits | sym
 			through := int32(0)
 			if at != 0 {
 				through = table[back|sym]
@@ -109,10 +140,12 @@ func newAutomaton(literals []string) (*automaton, bool) {
 		}
 	}
 	a.next = make([]uint16, len(table))
+	a.depth = make([]uint16, len(out))
 	for at := range out {
-		row := int(number[at]) << a.shift
+		a.depth[number[at]] = depth[at]
+		row := int(number[at]) << symbolBits
 		for sym := range symbols + 1 {
-			a.next[row|sym] = number[table[at<<a.shift|sym]]
+			a.next[row|sym] = number[table[at<<symbolBits|sym]]
 		}
 	}
 	return a, true

@@ -9,30 +9,46 @@ import (
 
 // Diagnoser diagnoses traces with a table of patterns. It is safe for concurrent use.
 type Diagnoser struct {
-	rules    []rule
-	byClass  map[string][]int // qualified and simple names
-	prefixes map[string][]int // `com.acme.`
-	codes    map[code][]int
-	anywhere []int // rules with frames or a function only
-	alts     []alternative
-	literals [][]literalUse
-	auto     *automaton
-	scratch  sync.Pool
+	rules     []rule
+	byClass   map[string][]int // qualified and simple names
+	prefixes  map[string][]int // `com.acme.`
+	lengths   [256]bool        // of the prefixes; the last stands for all that are longer
+	codes     map[code][]int
+	anywhere  []int // rules with frames or a function only
+	alts      int32 // how many alternatives there are
+	ranks     []rank
+	literals  [][]literalUse
+	auto      *automaton
+	words     *automaton // of the names' words only
+	wordRules []int      // the rule of each word
+	scratch   sync.Pool
 }
 
-// alternative is one entry of a rule's Messages, cut at its stars.
-type alternative struct {
-	rule  int
-	parts int
+// rank is what a rule scores: its weight, then the depth of the exception and its place in the table, which change
+// places for a user's pattern.
+type rank struct{ base, depth int64 }
+
+const maxRank = 1 << 16
+
+func rankOf(r *rule, n int) rank {
+	order := int64(max(maxRank-1-n, 0))
+	base := int64(r.weight) * maxRank * maxRank
+	if r.weight == weightUser {
+		return rank{base: base + order*maxRank, depth: 1}
+	}
+	return rank{base: base + order, depth: maxRank}
 }
 
 // literalUse says what a found literal means.
 type literalUse struct {
-	use  use
-	alt  int // index of an alternative, or of a rule
-	part int // part of the alternative
-	kind codeKind
-	size int // length of the literal
+	use   use
+	kind  codeKind
+	class bool  // the rule wants its class on the same exception
+	rule  int32 // what the literal speaks for
+	alt   int32 // index of the alternative, where the literal is one of several parts
+	part  int32
+	parts int32
+	size  int32 // length of the literal
 }
 
 type use uint8
@@ -41,7 +57,6 @@ const (
 	usePart  use = iota // part of an alternative
 	useCode             // a code follows
 	useClass            // a class name of the rule, printed inside a message
-	useName             // a word that means something in the name of a class
 )
 
 type progress struct {
@@ -55,6 +70,7 @@ type scratch struct {
 	alts    []progress
 	classes []uint32 // epoch in which the rule's class matched
 	side    []bool   // the exception is suppressed, or hangs on one that is
+	hits    [lanes][laneSize]hit
 	text    []byte
 }
 
@@ -111,7 +127,7 @@ func compile(rules []rule) (*Diagnoser, error) {
 		rules: rules, byClass: map[string][]int{}, prefixes: map[string][]int{}, codes: map[code][]int{},
 	}
 	ids := map[string]int{}
-	var literals []string
+	var literals, words []string
 	add := func(text string, u literalUse) {
 		id, ok := ids[text]
 		if !ok {
@@ -120,7 +136,7 @@ func compile(rules []rule) (*Diagnoser, error) {
 			literals = append(literals, text)
 			d.literals = append(d.literals, nil)
 		}
-		u.size = len(text)
+		u.size = int32(len(text)) //nolint:gosec // a literal is short
 		d.literals[id] = append(d.literals[id], u)
 	}
 	for _, t := range codeTriggers {
@@ -128,14 +144,17 @@ func compile(rules []rule) (*Diagnoser, error) {
 	}
 	for i := range rules {
 		r, n := &rules[i], i
+		d.ranks = append(d.ranks, rankOf(r, i))
+		wants := len(r.Exceptions) > 0 && !r.either
 		for _, e := range r.Exceptions {
 			if strings.HasSuffix(e, ".") {
 				d.prefixes[e] = append(d.prefixes[e], n)
+				d.lengths[min(len(e), len(d.lengths)-1)] = true
 				continue
 			}
 			d.byClass[e] = append(d.byClass[e], n)
 			if strings.Contains(e, ".") && (len(r.Messages) == 0 || r.either) {
-				add(strings.ToLower(e), literalUse{use: useClass, alt: n})
+				add(strings.ToLower(e), literalUse{use: useClass, rule: int32(n)})
 			}
 		}
 		for _, m := range r.Messages {
@@ -144,9 +163,9 @@ func compile(rules []rule) (*Diagnoser, error) {
 				return nil, fmt.Errorf("pattern %s: message %q has no text to look for or too many parts", r.ID, m)
 			}
 			for k, part := range parts {
-				add(part, literalUse{use: usePart, alt: len(d.alts), part: k})
+				add(part, literalUse{use: usePart, class: wants, rule: int32(n), alt: d.alts, part: int32(k), parts: int32(len(parts))}) //nolint:gosec // at most 255 parts
 			}
-			d.alts = append(d.alts, alternative{rule: n, parts: len(parts)})
+			d.alts++
 		}
 		for _, c := range r.codes {
 			key, err := parseCode(c)
@@ -156,7 +175,8 @@ func compile(rules []rule) (*Diagnoser, error) {
 			d.codes[key] = append(d.codes[key], n)
 		}
 		for _, w := range r.names {
-			add(strings.ToLower(w), literalUse{use: useName, alt: n})
+			words = append(words, strings.ToLower(w))
+			d.wordRules = append(d.wordRules, n)
 		}
 		if len(r.Exceptions)+len(r.Messages)+len(r.codes)+len(r.names) == 0 {
 			d.anywhere = append(d.anywhere, n)
@@ -164,13 +184,23 @@ func compile(rules []rule) (*Diagnoser, error) {
 	}
 	auto, ok := newAutomaton(literals)
 	if !ok {
-		return nil, errors.New("too many patterns, or too many different characters in them, for one table")
+		return nil, errors.New("too many patterns for one table")
 	}
 	d.auto = auto
+	if d.words, ok = newAutomaton(words); !ok {
+		return nil, errors.New("too many words for one table")
+	}
 	d.scratch.New = func() any {
-		return &scratch{alts: make([]progress, len(d.alts)), classes: make([]uint32, len(d.rules))}
+		return &scratch{alts: make([]progress, d.alts), classes: make([]uint32, len(d.rules))}
 	}
 	return d, nil
+}
+
+// frameList tells one list of frames from another.
+type frameList struct {
+	first   *string
+	size    int
+	builtin bool
 }
 
 // verdict is the best rule so far.
@@ -188,6 +218,11 @@ type search struct {
 	main, side verdict // of the chain of causes, of suppressed exceptions
 	at         int
 	suppressed bool
+	lastClass  string
+	lastRules  [][]int // of lastClass
+	lists      [8][]int
+	frames     frameList // that was looked for at last
+	framed     bool
 }
 
 // find returns the rule that decides and the exception that decided, or -1.
@@ -243,25 +278,41 @@ func (q *search) best() weight {
 	return w
 }
 
-// class takes the rules of an exception class.
+// class takes the rules of an exception class. Chains repeat classes: those of the exception before are remembered.
 func (q *search) class(class string) {
 	if class == "" {
 		return
 	}
-	q.classRules(q.d.byClass[class])
+	if class != q.lastClass {
+		q.lastClass = class
+		q.lastRules = q.d.rulesOf(q.lists[:0], class)
+	}
+	for _, rules := range q.lastRules {
+		q.classRules(rules)
+	}
+}
+
+// rulesOf appends the lists of rules that know a class by its qualified name, its simple name or a package.
+func (d *Diagnoser) rulesOf(lists [][]int, class string) [][]int {
+	if rules := d.byClass[class]; rules != nil {
+		lists = append(lists, rules)
+	}
 	dot := strings.LastIndexByte(class, '.')
 	if dot < 0 {
-		return
+		return lists
 	}
-	q.classRules(q.d.byClass[class[dot+1:]])
-	if len(q.d.prefixes) == 0 {
-		return
+	if rules := d.byClass[class[dot+1:]]; rules != nil {
+		lists = append(lists, rules)
 	}
 	for i := dot; i > 0; i = strings.LastIndexByte(class[:i], '.') {
-		if rules := q.d.prefixes[class[:i+1]]; rules != nil {
-			q.classRules(rules)
+		if !d.lengths[min(i+1, len(d.lengths)-1)] {
+			continue
+		}
+		if rules := d.prefixes[class[:i+1]]; rules != nil {
+			lists = append(lists, rules)
 		}
 	}
+	return lists
 }
 
 func (q *search) classRules(rules []int) {
@@ -275,22 +326,13 @@ func (q *search) classRules(rules []int) {
 
 // message looks for every literal in a message.
 func (q *search) message(m string) {
-	a := q.d.auto
-	skipFrom, skipTo := statement(m)
-	state := uint16(0)
-	for i := 0; i < len(m); i++ {
-		if i == skipFrom && skipTo > skipFrom {
-			state, i = 0, skipTo
-			skipTo = 0
-			if i >= len(m) {
-				break
-			}
-		}
-		state = a.next[uint(state)<<a.shift|uint(a.symbol[m[i]])]
-		if state >= a.accept {
-			q.found(a.out[state-a.accept], m, i+1)
-		}
+	from, to := statement(m)
+	if to > from {
+		q.scan(m, 0, from)
+		q.scan(m, to, len(m))
+		return
 	}
+	q.scan(m, 0, len(m))
 }
 
 // statement returns the part of a message that is an SQL statement with the values of its rows: `Batch entry 0 INSERT
@@ -300,37 +342,63 @@ func statement(m string) (from, to int) {
 	if i < 0 {
 		return 0, 0
 	}
-	end := strings.LastIndex(m, " was aborted")
+	end := lastIndex(m, " was aborted")
 	if end < i {
 		return 0, 0
 	}
 	return i + len("Batch entry "), end
 }
 
+// lastIndex is strings.LastIndex in windows, which are searched faster forward than a long text is backward.
+func lastIndex(s, text string) int {
+	const window = 256
+	for to := len(s); to > 0; {
+		from := max(to-window, 0)
+		part, last := s[from:min(to+len(text)-1, len(s))], -1
+		for i := 0; ; {
+			j := strings.Index(part[i:], text)
+			if j < 0 {
+				break
+			}
+			last = i + j
+			i = last + 1
+		}
+		if last >= 0 {
+			return from + last
+		}
+		to = from
+	}
+	return -1
+}
+
 func (q *search) found(literals []int, m string, end int) {
 	for _, id := range literals {
-		for _, u := range q.d.literals[id] {
+		if !hasSuffixFold(m[:end], q.d.auto.literals[id]) {
+			continue
+		}
+		uses := q.d.literals[id]
+		for i := range uses {
+			u := &uses[i]
 			switch u.use {
 			case usePart:
-				alt := &q.d.alts[u.alt]
-				if alt.parts > 1 {
+				if u.parts > 1 {
 					p := &q.s.alts[u.alt]
 					if p.epoch != q.s.epoch {
 						*p = progress{epoch: q.s.epoch}
 					}
-					if p.next != u.part || end-u.size < p.end {
+					if p.next != int(u.part) || end-int(u.size) < p.end {
 						continue
 					}
 					p.next++
 					p.end = end
-					if p.next < alt.parts {
+					if p.next < int(u.parts) {
 						continue
 					}
 				}
-				if r := &q.d.rules[alt.rule]; len(r.Exceptions) > 0 && !r.either && q.s.classes[alt.rule] != q.s.epoch {
+				if u.class && q.s.classes[u.rule] != q.s.epoch {
 					continue
 				}
-				q.candidate(alt.rule)
+				q.candidate(int(u.rule))
 			case useCode:
 				keys, n := readCodes(u.kind, m, end)
 				for _, key := range keys[:n] {
@@ -343,9 +411,8 @@ func (q *search) found(literals []int, m string, end int) {
 				}
 			case useClass:
 				if end == len(m) || !isIdent(m[end]) {
-					q.candidate(u.alt)
+					q.candidate(int(u.rule))
 				}
-			case useName:
 			}
 		}
 	}
@@ -357,34 +424,25 @@ func isIdent(c byte) bool {
 
 // names looks for words in the name of a class.
 func (q *search) names(name string) {
-	a := q.d.auto
+	a := q.d.words
 	state := uint16(0)
 	for i := range len(name) {
-		state = a.next[uint(state)<<a.shift|uint(a.symbol[name[i]])]
+		state = a.step(state, name[i])
 		if state < a.accept {
 			continue
 		}
-		for _, id := range a.out[state-a.accept] {
-			for _, u := range q.d.literals[id] {
-				if u.use == useName {
-					q.candidate(u.alt)
-				}
+		for _, word := range a.out[state-a.accept] {
+			if !hasSuffixFold(name[:i+1], a.literals[word]) {
+				continue
 			}
+			q.candidate(q.d.wordRules[word])
 		}
 	}
 }
 
 // candidate takes a rule whose lists match at the current exception.
 func (q *search) candidate(r int) {
-	rule := &q.d.rules[r]
-	const limit = 1 << 16
-	depth, order := int64(min(q.at, limit-1)), int64(max(limit-1-r, 0))
-	score := int64(rule.weight) * limit * limit
-	if rule.weight == weightUser {
-		score += order*limit + depth
-	} else {
-		score += depth*limit + order
-	}
+	score := q.d.ranks[r].base + q.d.ranks[r].depth*int64(min(q.at, maxRank-1))
 	v := &q.main
 	if q.suppressed {
 		v = &q.side
@@ -392,13 +450,23 @@ func (q *search) candidate(r int) {
 	if v.rule >= 0 && score <= v.score {
 		return
 	}
-	if len(rule.Frames) > 0 && !hasFrame(q.t, rule.Frames, rule.weight != weightUser) {
+	rule := &q.d.rules[r]
+	if len(rule.Frames) > 0 && !q.hasFrame(rule) {
 		return
 	}
 	if rule.Match != nil && !safely(rule.Match, q.t) {
 		return
 	}
 	*v = verdict{rule: r, at: q.at, score: score}
+}
+
+// hasFrame reports whether the trace has a frame of the rule. Several rules share one list: the last answer is remembered.
+func (q *search) hasFrame(r *rule) bool {
+	list := frameList{first: &r.Frames[0], size: len(r.Frames), builtin: r.weight != weightUser}
+	if q.frames != list {
+		q.frames, q.framed = list, hasFrame(q.t, r.Frames, list.builtin)
+	}
+	return q.framed
 }
 
 // hasFrame reports whether a frame of the trace holds one of the texts. In the built-in table a text that begins with a
@@ -440,7 +508,7 @@ func hasFramePrefix(t Trace, packages []string) bool {
 				}
 			}
 			for _, p := range packages {
-				if strings.HasPrefix(line, p) {
+				if n := len(p); len(line) >= n && line[n-1] == p[n-1] && line[:n] == p {
 					return true
 				}
 			}

@@ -77,42 +77,50 @@ func fingerprint(pattern string, t Trace, at int, message []byte) string {
 // message hashes the words of a message, hosts, numbers and ids left out.
 func (h *hash) message(m []byte) {
 	host := false // the word before says that a host follows
+	sum := *h
 	for i := 0; i < len(m); {
 		if wordByte[m[i]] == delimiter {
 			i++
 			continue
 		}
-		j, plain := i, true
+		// Most words are plain: their sum is taken on the way, and forgotten where the word turns out to be another.
+		j, before, kinds := i, sum, uint8(0)
 		for j < len(m) {
-			c := wordByte[m[j]]
-			if c == delimiter {
+			c := m[j]
+			kind := wordByte[c]
+			if kind == delimiter {
 				break
 			}
-			plain = plain && c == letter
+			kinds |= kind
+			sum.byte(c)
 			j++
 		}
 		word := m[i:j]
 		i = j
-		for len(word) > 0 && (word[len(word)-1] == '.' || word[len(word)-1] == ':') {
-			word = word[:len(word)-1]
-		}
-		switch {
-		case len(word) == 0:
-			continue
-		case plain && !host:
-			for _, c := range word {
-				h.byte(c)
+		if kinds != letter || host {
+			sum = before
+			for len(word) > 0 && (word[len(word)-1] == '.' || word[len(word)-1] == ':') {
+				word = word[:len(word)-1]
 			}
-		case host || isHost(word):
-			h.byte('@')
-		case isID(word):
-			h.byte('#')
-		default:
-			h.word(word)
+			switch {
+			case len(word) == 0:
+				continue
+			case host || isHost(word):
+				sum.byte('@')
+			case kinds&digit == 0:
+				for _, c := range word {
+					sum.byte(c)
+				}
+			case isID(word):
+				sum.byte('#')
+			default:
+				sum.word(word)
+			}
 		}
-		h.byte(' ')
-		host = isHostWord(word)
+		sum.byte(' ')
+		host = isHostWord(word[0], word)
 	}
+	*h = sum
 }
 
 // word hashes a word, each of its numbers as one sign: decimal, or hexadecimal in a part of its own.
@@ -152,18 +160,23 @@ func isAlnum(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
+// What a byte is to a word of a message; all but delimiter are bits.
 const (
-	other = iota
-	letter
-	delimiter
+	letter    = 0 // or a sign no address or number has
+	digit     = 1
+	point     = 2 // a sign of an address
+	delimiter = 4
 )
 
 // wordByte says what a byte is to a word of a message.
 var wordByte = func() (t [256]uint8) {
 	for c := range 256 {
-		if b := byte(c) | 0x20; b >= 'a' && b <= 'z' || c == '_' || c == '-' {
-			t[c] = letter
+		if c >= '0' && c <= '9' {
+			t[c] = digit
 		}
+	}
+	for _, c := range []byte(".:/@") {
+		t[c] = point
 	}
 	for _, c := range []byte(" \t\r\n'\"`()[]{},;=<>|") {
 		t[c] = delimiter
@@ -171,7 +184,10 @@ var wordByte = func() (t [256]uint8) {
 	return t
 }()
 
-func isHostWord(w []byte) bool {
+func isHostWord(first byte, w []byte) bool {
+	if first|0x20 != 'h' && first != 'b' && first != 'e' {
+		return false
+	}
 	switch string(w) {
 	case "host", "hostname", "Host", "hosts", "host:", "broker", "endpoint":
 		return true

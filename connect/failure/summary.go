@@ -81,6 +81,7 @@ func summary(r *rule, t Trace, at int, message []byte) string {
 	}
 	var buf [maxText]byte
 	b := buf[:0]
+	names := names{t: t, of: -1}
 	mark, missing := -1, false // where an optional part begins, and whether it names what is not there
 	for i := 0; i < len(template); i++ {
 		switch c := template[i]; c {
@@ -108,7 +109,7 @@ func summary(r *rule, t Trace, at int, message []byte) string {
 				i += j
 				continue
 			}
-			name := findName(kind, t, at)
+			name := names.find(kind, at)
 			if name == "" {
 				missing = true
 			}
@@ -171,26 +172,31 @@ func classSummary(c Class) string {
 // maxNameSearch bounds how much of a message is searched for a name.
 const maxNameSearch = 4096
 
-// findName looks for a name in the exception that decided, then below it, then above.
-func findName(kind string, t Trace, at int) string {
-	if name := nameIn(kind, &t.Chain[at]); name != "" {
+// find looks for a name in the exception that decided, then below it, then above.
+func (f *names) find(kind string, at int) string {
+	if name := f.in(kind, at); name != "" {
 		return name
 	}
-	for i := at + 1; i < len(t.Chain); i++ {
-		if name := nameIn(kind, &t.Chain[i]); name != "" {
+	for i := at + 1; i < len(f.t.Chain); i++ {
+		if name := f.in(kind, i); name != "" {
 			return name
 		}
 	}
 	for i := at - 1; i >= 0; i-- {
-		if name := nameIn(kind, &t.Chain[i]); name != "" {
+		if name := f.in(kind, i); name != "" {
 			return name
 		}
 	}
 	return ""
 }
 
-func nameIn(kind string, e *Exception) string {
+// in looks for a name in one exception.
+func (f *names) in(kind string, at int) string {
+	e := &f.t.Chain[at]
 	m := e.Message
+	if m == "" {
+		return ""
+	}
 	if from, to := statement(m); to > from {
 		if kind == "table" { // the statement names it before the first value
 			head := m[from:min(from+300, to)]
@@ -221,7 +227,16 @@ func nameIn(kind string, e *Exception) string {
 			return name
 		}
 	}
-	for _, after := range placeholders[kind] {
+	if f.of != at {
+		f.of = at
+		f.look(m)
+	}
+	keys := nameKeys()[kind]
+	for k := range keys {
+		after := keys[k].text
+		if !f.mayHold(keys[k].pairs) {
+			continue
+		}
 		for from := 0; ; {
 			i := strings.Index(m[from:], after)
 			if i < 0 {

@@ -123,11 +123,15 @@ func Parse(trace string) Trace {
 		}
 	}
 	t := Trace{text: trace}
-	if len(p.chain) > 0 {
-		t.Chain = slices.Clone(p.chain)
-	}
 	chain := p.chain
-	clear(chain) // hold no text of the caller's
+	switch {
+	case len(chain) == 0:
+	case cap(chain) > maxPooled && len(chain) > cap(chain)/2:
+		t.Chain = chain
+	default:
+		t.Chain = slices.Clone(chain)
+		clear(chain) // hold no text of the caller's
+	}
 	if cap(chain) > maxPooled {
 		chain = nil
 	}
@@ -314,10 +318,19 @@ func (p *parser) header(rel Relation, indent, from, end int) {
 			indent = min(indent, p.open[p.depth].indent)
 		}
 	}
+	if n := len(p.chain); n == cap(p.chain) && n >= maxPooled {
+		p.chain = slices.Grow(p.chain, p.more(from, end))
+	}
 	p.chain = append(p.chain, Exception{Class: class, Relation: rel, Parent: parent})
 	p.push(len(p.chain)-1, indent)
 	p.msgStart, p.msgEnd = from+msg, end
 	p.inFrames = false
+}
+
+// more guesses how many exceptions follow where the rest of the text is like what was read.
+func (p *parser) more(from, end int) int {
+	per := max(from/len(p.chain), end-from, 32)
+	return (len(p.text)-from)/per + 16
 }
 
 func (p *parser) push(exception, indent int) {
@@ -396,8 +409,11 @@ const maxFrameName = 2048
 // isFrame reports whether s, what follows `at `, is a frame. A frame cut at the end has no parenthesis: it is
 // accepted where the line was indented.
 func isFrame(s string, indented bool) bool {
+	if s == "" || !identByte[s[0]] {
+		return false
+	}
 	s = s[:min(len(s), maxFrameName)]
-	if i := strings.IndexByte(s, '('); i > 0 && identByte[s[0]] && strings.IndexByte(s[:i], ' ') < 0 && strings.IndexByte(s[:i], '.') > 0 && identByte[s[i-1]] {
+	if i := strings.IndexByte(s, '('); i > 0 && strings.IndexByte(s[:i], ' ') < 0 && strings.IndexByte(s[:i], '.') > 0 && identByte[s[i-1]] {
 		return true
 	}
 	dots := 0

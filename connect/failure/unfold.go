@@ -61,6 +61,9 @@ func unjoin(s string) string {
 // linePrefix finds what stands before the first frame of a line and before every line around it: `[Worker-0a1b] `,
 // `connect  | `, `# `, `> `.
 func linePrefix(s string) (string, bool) {
+	if !strings.Contains(s, " at ") && !strings.Contains(s, "\tat ") {
+		return "", false
+	}
 	for rest := s; rest != ""; {
 		var line string
 		line, rest = cutLine(rest)

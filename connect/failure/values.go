@@ -102,43 +102,42 @@ var valueMarkers = []struct {
 	{"datum ", " "},
 }
 
-var markers = sync.OnceValue(func() *automaton {
-	literals := make([]string, len(valueMarkers))
+var markers = sync.OnceValue(func() *sieve {
+	texts := make([]string, len(valueMarkers))
 	for i, m := range valueMarkers {
-		literals[i] = m.after
+		texts[i] = m.after
 	}
-	a, ok := newAutomaton(literals)
-	if !ok {
-		return &automaton{accept: 1, next: make([]uint16, 32), shift: 5}
-	}
-	return a
+	return newSieve(texts)
 })
 
 // redactInto appends the message to dst with its values replaced and its length bounded, and reports whether that
 // changed anything.
 func redactInto(dst []byte, m string) (out []byte, changed bool) {
-	a := markers()
+	v := markers()
 	limit := len(dst) + maxText
-	state, from := uint16(0), 0
-	for i := 0; i < len(m); i++ {
-		if len(dst)+i-from > limit {
+	low, from, i := 0, 0, 0 // where a marker may begin, what is copied, where a marker may end
+	for {
+		top := min(len(m), from+limit-len(dst)+1) // what comes later is not shown
+		if top <= i {
 			break
 		}
-		state = a.next[uint(state)<<a.shift|uint(a.symbol[m[i]])]
-		if state < a.accept {
+		id, at := v.find(m[:top], low, i)
+		if id < 0 {
+			break
+		}
+		i = at
+		end := valueEnd(m, at, valueMarkers[id].until, id == 0)
+		if end == at || strings.HasPrefix(m[at:], redact.Mask) {
 			continue
 		}
-		id := a.out[state-a.accept][0] // the longest comes first
-		end := valueEnd(m, i+1, valueMarkers[id].until, id == 0)
-		if end == i+1 || strings.HasPrefix(m[i+1:], redact.Mask) {
-			continue
-		}
-		dst = append(dst, m[from:i+1]...)
+		dst = append(dst, m[from:at]...)
 		dst = append(dst, redact.Mask...)
 		changed = true
-		from, i, state = end, end-1, 0
+		low, from, i = end, end, end
 	}
-	dst = append(dst, m[from:]...)
+	if room := limit + 1 - len(dst); room > 0 { // one byte more, to cut between characters
+		dst = append(dst, m[from:min(len(m), from+room)]...)
+	}
 	if len(dst) > limit {
 		cut := limit
 		for cut > limit-utf8.UTFMax && !utf8.RuneStart(dst[cut]) {
@@ -162,7 +161,7 @@ func valueEnd(m string, from int, until string, last bool) int {
 	var i int
 	switch {
 	case last:
-		i = strings.LastIndex(rest, until)
+		i = lastIndex(rest, until)
 	case len(until) == 1:
 		i = strings.Index(rest, until)
 	default:
@@ -185,25 +184,17 @@ func indexFold(s, needle string) int {
 }
 
 // secretHints are what a text with a secret in it holds, in lower case; without any of them the text is left alone.
-var secretHints = sync.OnceValue(func() *automaton {
-	a, ok := newAutomaton([]string{
+var secretHints = sync.OnceValue(func() *sieve {
+	return newSieve([]string{
 		"passw", "pass=", "passphrase", "passcode", "secret", "token=", "token:", "token\"", "token'", "tokens", "key=", "key:", "key\"", "key'", "credential", "pwd", "jaas", "bearer ", "basic ", "authorization:", "authorization=", "authorization\"",
 		"config {", "sig=", "cookie", "sas=", "private", "eyj", "userinfo", "user.info", "user_info", "@", "pass:", "pass\"",
 	})
-	if !ok {
-		return &automaton{accept: 0, next: make([]uint16, 32), shift: 5}
-	}
-	return a
 })
 
 // secretless cuts passwords, tokens and the like out of a text that may hold them.
 func secretless(s string) string {
-	a := secretHints()
-	state := uint16(0)
-	for i := range len(s) {
-		if state = a.next[uint(state)<<a.shift|uint(a.symbol[s[i]])]; state >= a.accept {
-			return redact.Text(s)
-		}
+	if hint, _ := secretHints().find(s, 0, 0); hint >= 0 {
+		return redact.Text(s)
 	}
 	return s
 }
