@@ -181,6 +181,18 @@ func patchConfigEndpoint() contractEndpoint {
 					a := w.must(t, 0, contractRequest{Method: http.MethodGet, Path: path})
 					assert.Contains(t, string(a.Body), `"name":"other"`)
 					w.try(t, put(path, sinkConfig()), 200)
+					// RUNNING may still be the task of the other name: wait until every worker has the tasks of the restored configuration.
+					var last contractAnswer
+					w.eventually(t, "the tasks have their name again", func() bool {
+						for worker := range 2 {
+							var err error
+							last, err = w.send(t.Context(), t, worker, contractRequest{Method: http.MethodGet, Path: "/connectors/<sink>/tasks"})
+							if err != nil || last.Status != http.StatusOK || strings.Contains(string(last.Body), `"other"`) {
+								return false
+							}
+						}
+						return true
+					}, func() string { return string(last.Body) })
 					settle(t, w, a)
 				}},
 			},
