@@ -139,14 +139,33 @@ func redactInto(dst []byte, m string) (out []byte, changed bool) {
 		dst = append(dst, m[from:min(len(m), from+room)]...)
 	}
 	if len(dst) > limit {
-		cut := limit
-		for cut > limit-utf8.UTFMax && !utf8.RuneStart(dst[cut]) {
-			cut--
-		}
-		dst = append(dst[:cut], "..."...)
+		dst = append(dst[:wordCut(dst, limit)], "..."...)
 		changed = true
 	}
 	return dst, changed
+}
+
+// maxWord is how much of the last word is given up to cut between words.
+const maxWord = 500
+
+// wordCut returns where to cut text that is longer than limit. It cuts between words: half of a URL would show a password
+// whose end, the @ that gives it away, is cut off. A URL in a longer word is cut off whole.
+func wordCut(text []byte, limit int) int {
+	for cut := limit; cut > max(0, limit-maxWord); cut-- {
+		switch text[cut] {
+		case ' ', '\n', '\t', '\r':
+			return cut
+		}
+	}
+	cut := limit
+	for cut > max(0, limit-utf8.UTFMax) && !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	word := bytes.LastIndexAny(text[:cut], " \n\t\r") + 1
+	if i := bytes.Index(text[word:cut], []byte("://")); i >= 0 {
+		return word + i
+	}
+	return cut
 }
 
 // valueEnd returns where the value that begins at from ends.
