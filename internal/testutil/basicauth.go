@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,13 @@ import (
 
 // BasicAuth are the credentials that the workers ask for in Options.BasicAuth.
 type BasicAuth struct{ User, Password string }
+
+// sign puts the credentials on a request of this package; nil has none.
+func (a *BasicAuth) sign(req *http.Request) {
+	if a != nil {
+		req.SetBasicAuth(a.User, a.Password)
+	}
+}
 
 const (
 	jaasFile      = "/tmp/connect-jaas.conf"

@@ -41,7 +41,7 @@ func (c *Cluster) DeleteConnectors(tb testing.TB, prefix string) {
 	defer cancel()
 	var names []string
 	if err := c.eachWorker(ctx, func(base string) (bool, error) {
-		status, body, err := rest(ctx, http.MethodGet, base+"/connectors")
+		status, body, err := rest(ctx, c.opts.BasicAuth, http.MethodGet, base+"/connectors")
 		if err != nil || status != http.StatusOK {
 			return false, fmt.Errorf("list connectors: %d %w", status, err)
 		}
@@ -61,7 +61,7 @@ func (c *Cluster) DeleteConnectors(tb testing.TB, prefix string) {
 // deleteConnector asks until the answer is that it is deleted or unknown: during a rebalance Connect answers 409.
 func (c *Cluster) deleteConnector(ctx context.Context, name string) error {
 	return c.eachWorker(ctx, func(base string) (bool, error) {
-		status, _, err := rest(ctx, http.MethodDelete, base+"/connectors/"+url.PathEscape(name))
+		status, _, err := rest(ctx, c.opts.BasicAuth, http.MethodDelete, base+"/connectors/"+url.PathEscape(name))
 		if err != nil {
 			return false, err
 		}
@@ -93,13 +93,14 @@ func (c *Cluster) eachWorker(ctx context.Context, fn func(base string) (done boo
 	}
 }
 
-func rest(ctx context.Context, method, url string) (int, []byte, error) {
+func rest(ctx context.Context, auth *BasicAuth, method, url string) (int, []byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, url, http.NoBody)
 	if err != nil {
 		return 0, nil, err
 	}
+	auth.sign(req)
 	res, err := httpClient.Do(req)
 	if err != nil {
 		return 0, nil, err

@@ -279,9 +279,7 @@ func statusOf(ctx context.Context, url string, auth *BasicAuth) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if auth != nil {
-		req.SetBasicAuth(auth.User, auth.Password)
-	}
+	auth.sign(req)
 	res, err := httpClient.Do(req)
 	if err != nil {
 		return 0, err
