@@ -68,12 +68,11 @@ func TestClient_Real(t *testing.T) {
 		require.NoError(t, c.Stop(ctx, name))
 		_, err = c.WaitFor(ctx, name, connect.Stopped(), connect.WaitOptions{})
 		require.NoError(t, err)
-		// The leader may not know an owner of the task while the rebalance that takes it away is under way.
-		require.Eventually(t, func() bool {
-			err = c.RestartTask(ctx, connect.TaskID{Connector: name})
-			return !errors.Is(err, connect.ErrRebalancing)
-		}, time.Minute, time.Second)
-		require.ErrorIs(t, err, connect.ErrNotFound)
+		// Its task is gone. The workers say so, or that nobody is known who runs it: seen for a whole minute on 4.3.1, without a rebalance under way.
+		err = c.RestartTask(ctx, connect.TaskID{Connector: name})
+		require.Error(t, err)
+		assert.True(t, errors.Is(err, connect.ErrNotFound) || errors.Is(err, connect.ErrRebalancing), "%s", err)
+		assert.Equal(t, connect.AppliedNo, asError(t, err).Applied)
 		require.NoError(t, c.Resume(ctx, name))
 		require.NoError(t, c.DeleteConnector(ctx, name))
 		require.Eventually(t, func() bool { err = c.DeleteConnector(ctx, name); return !errors.Is(err, connect.ErrRebalancing) }, time.Minute, time.Second)

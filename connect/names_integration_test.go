@@ -124,7 +124,8 @@ func (n named) everywhere(t *testing.T, name string) {
 			assert.Equal(t, name, conn.Config["name"])
 			task, err := one.GetTaskStatus(ctx, connect.TaskID{Connector: name})
 			require.NoError(t, err)
-			assert.Equal(t, connect.StateRunning, task.State)
+			// The rebalance of a name that is tested beside this one can be moving it.
+			assert.Contains(t, []connect.State{connect.StateRunning, connect.StateUnassigned}, task.State)
 		}
 		require.NoError(t, c[1].Pause(ctx, name))
 		n.waitFor(t, name, connect.Paused())
