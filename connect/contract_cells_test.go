@@ -271,10 +271,9 @@ func restartWithTasksEndpoint() contractEndpoint {
 	plan := sameEverywhere(wanted{status: 202, kind: jsonType})
 	planned := func(t *testing.T, w *world, a contractAnswer) {
 		t.Helper()
-		body, isJSON := parseBody(a.Body)
+		body, isJSON := parseBody([]byte(strings.ReplaceAll(string(a.Body), `"version":null`, `"version":"away"`)))
 		require.True(t, isJSON)
-		shape := strings.ReplaceAll(shapeOf(body), "version: null", "version: string")
-		assert.Contains(t, []string{statusShape(w, runningTask(w)), statusShape(w, failedTask(w)), statusShape(w, "")}, shape, "%s", a)
+		assert.Contains(t, []string{statusShape(w, runningTask(w)), statusShape(w, failedTask(w)), statusShape(w, "")}, shapeOf(body), "%s", a)
 	}
 	settle := func(t *testing.T, w *world, a contractAnswer) {
 		t.Helper()
