@@ -109,6 +109,12 @@ func (c contractCase) run(t *testing.T, w *world) []contractAnswer {
 	return answers
 }
 
+var awayVersion = regexp.MustCompile(`("state":"(?:RUNNING|RESTARTING|UNASSIGNED)","worker_id":"[^"]*","version":)(?:null|"[^"]*")`)
+
+// settledVersions writes one version for all instances that are not FAILED: since 4.1 a worker answers null for an instance that it has just
+// handed over, started or lost, for as long as it takes to hear of it. A FAILED one that was never built keeps its null.
+func settledVersions(body []byte) []byte { return awayVersion.ReplaceAll(body, []byte(`$1"away"`)) }
+
 // check asserts an answer.
 func (x wanted) check(t *testing.T, w *world, q contractRequest, a contractAnswer) {
 	t.Helper()
@@ -144,7 +150,7 @@ func (x wanted) check(t *testing.T, w *world, q contractRequest, a contractAnswe
 		}
 		return
 	}
-	body, isJSON := parseBody(a.Body)
+	body, isJSON := parseBody(settledVersions(a.Body))
 	require.True(t, isJSON, "%s", a)
 	if x.shape != "" {
 		assert.Equal(t, x.shape, shapeOf(body, x.free...), "shape of %s", a)
@@ -173,7 +179,7 @@ var (
 
 // comparableBody takes out of a body what differs between any two clusters, or between Kafka's builds.
 func comparableBody(a contractAnswer) any {
-	body, isJSON := parseBody(a.Body)
+	body, isJSON := parseBody(settledVersions(a.Body))
 	if !isJSON {
 		return string(a.Body)
 	}
