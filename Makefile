@@ -44,8 +44,8 @@ bench: ## the benchmarks, BENCH=pattern, of every module
 	@. scripts/lib.sh; for dir in $$(modules); do (cd $$dir && go test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem ./...) || exit 1; done
 
 .PHONY: soak
-soak: ## everything again and again, COUNT=20 times, in a new order each time
-	@TEST_TIMEOUT=12h scripts/test.sh -count=$(or $(COUNT),20)
+soak: ## the long form of every proof (hundreds of kills), COUNT=1 times, PKG=./dlq/... for one package, RECONNECT_SOAK_TIMES=n for another number
+	@RECONNECT_SOAK=1 PACKAGES=$(PKG) TEST_TIMEOUT=12h scripts/test.sh -count=$(or $(COUNT),1)
 
 .PHONY: cover
 cover: ## the coverage of the root module by all its tests, in coverage.out
