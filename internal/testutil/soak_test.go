@@ -15,11 +15,11 @@ func TestTimes(t *testing.T) {
 	}{
 		"without the variable a proof is short":       {soak: "", want: 3},
 		"another value does not ask for the long one": {soak: "0", want: 3},
-		"the long one":                                {soak: "1", want: 200},
-		"the number can be chosen":                    {soak: "1", times: "7", want: 7},
-		"a number in a short run changes nothing":     {soak: "", times: "7", want: 3},
-		"nonsense is not a number":                    {soak: "1", times: "many", want: 200},
-		"none at all is no proof":                     {soak: "1", times: "0", want: 200},
+		"the long one":                            {soak: "1", want: 200},
+		"the number can be chosen":                {soak: "1", times: "7", want: 7},
+		"a number in a short run changes nothing": {soak: "", times: "7", want: 3},
+		"nonsense is not a number":                {soak: "1", times: "many", want: 200},
+		"none at all is no proof":                 {soak: "1", times: "0", want: 200},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("RECONNECT_SOAK", row.soak)
