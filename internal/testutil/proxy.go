@@ -90,10 +90,29 @@ const (
 )
 
 type rule struct {
-	match Match
-	times int // left; negative is for ever
+	match  Match
+	times  int // left; negative is for ever
+	fault  fault
+	delay  time.Duration
+	before func(Request)
+	after  func(Request)
+}
+
+// verdict is what is to happen to one request.
+type verdict struct {
 	fault fault
 	delay time.Duration
+	after []func()
+}
+
+func (v verdict) plain() bool { return v.fault == pass && v.delay <= 0 && len(v.after) == 0 }
+
+// answering does what comes before the answer is passed on; false when the proxy is closed.
+func (p *Proxy) answering(v verdict) bool {
+	for _, f := range v.after {
+		f()
+	}
+	return p.sleep(v.delay)
 }
 
 // NewProxy starts a proxy on a free port of 127.0.0.1 in front of target, a host:port, and stops it with the test.
@@ -142,6 +161,12 @@ func (p *Proxy) ResetResponse(times int, m Match) { p.add(rule{match: m, times: 
 func (p *Proxy) Delay(times int, d time.Duration, m Match) {
 	p.add(rule{match: m, times: times, delay: d})
 }
+
+// OnRequest calls f with every request that m matches, before it is passed on. Only that connection waits for f, which may kill or stop the client.
+func (p *Proxy) OnRequest(m Match, f func(Request)) { p.add(rule{match: m, times: -1, before: f}) }
+
+// OnResponse is OnRequest for the moment between the server's answer and the client's sight of it.
+func (p *Proxy) OnResponse(m Match, f func(Request)) { p.add(rule{match: m, times: -1, after: f}) }
 
 // Clear forgets every rule.
 func (p *Proxy) Clear() {
@@ -223,24 +248,37 @@ func (p *Proxy) add(r rule) {
 	p.rules = append(p.rules, &r)
 }
 
-// arrived records a request and says what is to happen to it: every delay that matches, and the first fault.
-func (p *Proxy) arrived(r Request) (fault, time.Duration) {
+// arrived records a request and says what is to happen to it: every delay and every function that matches, and the first fault.
+func (p *Proxy) arrived(r Request) verdict {
+	v, before := p.judge(&r)
+	for _, f := range before {
+		f(r)
+	}
+	return v
+}
+
+func (p *Proxy) judge(r *Request) (v verdict, before []func(Request)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r.N = len(p.requests) + 1
-	p.requests = append(p.requests, r)
+	p.requests = append(p.requests, *r)
 	close(p.wake)
 	p.wake = make(chan struct{})
-	what, wait := pass, time.Duration(0)
 	for _, rule := range p.rules {
-		if rule.times == 0 || rule.fault != pass && what != pass || !rule.match(r) {
+		if rule.times == 0 || rule.fault != pass && v.fault != pass || !rule.match(*r) {
 			continue
 		}
 		rule.times--
-		wait += rule.delay
+		v.delay += rule.delay
 		if rule.fault != pass {
-			what = rule.fault
+			v.fault = rule.fault
+		}
+		if rule.before != nil {
+			before = append(before, rule.before)
+		}
+		if rule.after != nil {
+			v.after = append(v.after, func() { rule.after(*r) })
 		}
 	}
-	return what, wait
+	return v, before
 }

@@ -237,3 +237,23 @@ func TestProxyWithoutAServerResets(t *testing.T) {
 	_, err = send(t.Context(), t, http.MethodGet, p.URL(), "")
 	require.Error(t, err)
 }
+
+func TestProxyTellsOfARequestAndOfItsAnswer(t *testing.T) {
+	t.Parallel()
+	addr, served := server(t)
+	p := testutil.NewProxy(t, addr)
+	var before, after []int32
+	p.OnRequest(testutil.HTTP(http.MethodPost, "/a"), func(r testutil.Request) {
+		assert.Equal(t, "/a", r.Path)
+		before = append(before, served.Load())
+	})
+	p.OnResponse(testutil.HTTP(http.MethodPost, "/a"), func(testutil.Request) { after = append(after, served.Load()) })
+	for range 2 {
+		_, err := send(t.Context(), t, http.MethodPost, p.URL()+"/a", "x")
+		require.NoError(t, err)
+	}
+	_, err := send(t.Context(), t, http.MethodPost, p.URL()+"/b", "x")
+	require.NoError(t, err)
+	assert.Equal(t, []int32{0, 1}, before)
+	assert.Equal(t, []int32{1, 2}, after)
+}

@@ -97,8 +97,8 @@ func (p *Proxy) serveHTTP(client, server net.Conn, in *bufio.Reader) {
 			return
 		}
 		path, query, _ := strings.Cut(req.RequestURI, "?")
-		what, wait := p.arrived(Request{Method: req.Method, Path: path, Query: query, APIKey: -1, Body: body})
-		if what == refuse {
+		v := p.arrived(Request{Method: req.Method, Path: path, Query: query, APIKey: -1, Body: body})
+		if v.fault == refuse {
 			resetConn(client)
 			return
 		}
@@ -114,12 +114,12 @@ func (p *Proxy) serveHTTP(client, server net.Conn, in *bufio.Reader) {
 			resetConn(client)
 			return
 		}
-		if !p.sleep(wait) || !answer(client, what, func() error { return res.Write(client) }) {
+		if !p.answering(v) || !answer(client, v.fault, func() error { return res.Write(client) }) {
 			_ = res.Body.Close()
 			return
 		}
 		_ = res.Body.Close()
-		if what == loseResponse {
+		if v.fault == loseResponse {
 			_, _ = io.Copy(io.Discard, in) // until the client gives up: it cannot ask anything else here
 			return
 		}
@@ -145,10 +145,6 @@ func answer(client net.Conn, what fault, write func() error) bool {
 }
 
 func (p *Proxy) serveKafka(client, server net.Conn, in *bufio.Reader) {
-	type verdict struct {
-		fault fault
-		delay time.Duration
-	}
 	var mu sync.Mutex
 	verdicts := map[int32]verdict{} // by correlation id; a request without an answer (acks=0) leaves its own behind
 	p.wg.Go(func() {
@@ -164,7 +160,7 @@ func (p *Proxy) serveKafka(client, server net.Conn, in *bufio.Reader) {
 			v := verdicts[id]
 			delete(verdicts, id)
 			mu.Unlock()
-			if !p.sleep(v.delay) || !answer(client, v.fault, func() error { _, err := client.Write(frame); return err }) {
+			if !p.answering(v) || !answer(client, v.fault, func() error { _, err := client.Write(frame); return err }) {
 				_ = server.Close()
 				return
 			}
@@ -177,14 +173,14 @@ func (p *Proxy) serveKafka(client, server net.Conn, in *bufio.Reader) {
 		}
 		int16At := func(i int) int16 { return int16(binary.BigEndian.Uint16(frame[i:])) } //nolint:gosec // the same bits
 		id := int32(binary.BigEndian.Uint32(frame[8:]))                                   //nolint:gosec // the same bits
-		what, wait := p.arrived(Request{APIKey: int16At(4), APIVersion: int16At(6), Body: frame[4:]})
-		if what == refuse {
+		v := p.arrived(Request{APIKey: int16At(4), APIVersion: int16At(6), Body: frame[4:]})
+		if v.fault == refuse {
 			resetConn(client)
 			return
 		}
-		if what != pass || wait > 0 {
+		if !v.plain() {
 			mu.Lock()
-			verdicts[id] = verdict{what, wait}
+			verdicts[id] = v
 			mu.Unlock()
 		}
 		if _, err := server.Write(frame); err != nil {
