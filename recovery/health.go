@@ -22,10 +22,15 @@ type ConnectorHealth struct {
 	Reason Reason                `json:"reason,omitempty"`
 	Why    string                `json:"why,omitempty"` // Reason in words
 
-	Tasks           int   `json:"tasks"`
-	Running         int   `json:"running"`
-	ConnectorFailed bool  `json:"connectorFailed,omitempty"`
-	FailedTasks     []int `json:"failedTasks,omitempty"`
+	ConnectorState  connect.State `json:"connectorState,omitempty"` // of the connector instance itself
+	Tasks           int           `json:"tasks"`
+	Running         int           `json:"running"`
+	ConnectorFailed bool          `json:"connectorFailed,omitempty"`
+	FailedTasks     []int         `json:"failedTasks,omitempty"`
+	TaskStates      []TaskState   `json:"taskStates,omitempty"` // of the tasks that are not RUNNING
+	Flapping        bool          `json:"flapping,omitempty"`   // many restarts in 24 h
+	Stuck           bool          `json:"stuck,omitempty"`      // UNASSIGNED or RESTARTING for too long
+	NoProgress      bool          `json:"noProgress,omitempty"` // RUNNING, but records wait and none moves
 
 	Class       failure.Class `json:"class,omitempty"` // of the latest failure
 	Fingerprint string        `json:"fingerprint,omitempty"`
@@ -40,6 +45,7 @@ type ConnectorHealth struct {
 	LastRestart time.Time `json:"lastRestart,omitzero"`
 	LastOutcome Outcome   `json:"lastOutcome,omitempty"`
 	NextAttempt time.Time `json:"nextAttempt,omitzero"`
+	Counts      Counts    `json:"counts,omitzero"`
 }
 
 // Stats counts since New.
@@ -47,8 +53,10 @@ type Stats struct {
 	Sweeps       int       `json:"sweeps"`
 	SweepErrors  int       `json:"sweepErrors"`
 	StoreErrors  int       `json:"storeErrors"`
+	Notified     int       `json:"notified"`     // messages delivered
 	NotifyErrors int       `json:"notifyErrors"` // messages given up
 	LastSweep    time.Time `json:"lastSweep,omitzero"`
+	SweepSeconds float64   `json:"sweepSeconds"`        // spent in all sweeps, failed ones included
 	LastError    string    `json:"lastError,omitempty"` // of the latest pass, redacted
 
 	Connectors int           `json:"connectors"`
@@ -64,6 +72,10 @@ type Stats struct {
 	Relapsed  int `json:"relapsed"`
 	Exhausted int `json:"exhausted"` // times that a budget was used up
 	Held      int `json:"held"`
+
+	Deferred map[Reason]int `json:"deferred,omitempty"` // restarts put off while something was FAILED, once per connector and reason in a row
+	Storms   int            `json:"storms"`             // going on now
+	Ghosts   int            `json:"ghosts"`             // workers that connectors claim to run on and that do not answer, now
 }
 
 func (s *Stats) count(a Answer, probe bool) {
@@ -104,7 +116,11 @@ func (s *Supervisor) Snapshot() []ConnectorHealth {
 func (s *Supervisor) health(name string, rec *record) ConnectorHealth {
 	h := ConnectorHealth{
 		Name: name, Type: rec.seen.typ.String(), State: rec.seen.state.String(), Phase: PhaseHealthy, Reason: ReasonRunning,
-		Tasks: int(rec.seen.tasks), Running: int(rec.seen.running), BudgetLeft: budget(s.cfg.Policy.MaxRestarts),
+		ConnectorState: rec.seen.state.String(), Tasks: int(rec.seen.tasks), Running: int(rec.seen.running), BudgetLeft: budget(s.cfg.Policy.MaxRestarts),
+		NoProgress: s.still[name],
+	}
+	if rec.counts != nil {
+		h.Counts = *rec.counts
 	}
 	d := rec.detail
 	if d == nil {
@@ -134,6 +150,7 @@ func (s *Supervisor) health(name string, rec *record) ConnectorHealth {
 		}
 	}
 	h.Failures = slices.Clone(d.failed)
+	h.TaskStates, h.Flapping, h.Stuck = slices.Clone(d.tasks), st.Flapping, st.Stuck
 	h.Restarts = st.Restarts.Since(time.Now().Add(-s.cfg.Policy.Window))
 	h.BudgetLeft, h.Attempts, h.Probes = budget(d.left), st.Attempts, st.ProbesEver
 	h.LastRestart, h.LastOutcome, h.NextAttempt = d.last, d.outcome, st.Next
@@ -153,6 +170,8 @@ func (s *Supervisor) Stats() Stats {
 	defer s.view.RUnlock()
 	st := s.stats
 	st.Phases = maps.Clone(s.stats.Phases)
+	st.Notified = int(s.courier.delivered.Load())
+	st.Deferred = maps.Clone(s.stats.Deferred)
 	return st
 }
 

@@ -86,6 +86,9 @@ func (s *Supervisor) judge(ctx context.Context, l *look) (Result, error) {
 	res.Restarted, res.Refused = restarted, refused
 	res.Unhealthy = s.tidy(l)
 	s.inform(ctx, l, now)
+	s.view.Lock()
+	s.measure()
+	s.view.Unlock()
 	res.RequeueAfter = max(min(minRequeue, s.cfg.Interval), next.Sub(s.now()))
 	return res, errors.Join(errs...)
 }
@@ -175,6 +178,9 @@ func (s *Supervisor) apply(ctx context.Context, name string, rec *record, o *Obs
 	rec.detail.held = ReasonNone
 	if d.State.Phase == PhaseWaiting {
 		rec.detail.held = d.Reason
+		if len(o.Failed) > 0 && told != d.Reason {
+			s.deferred(d.Reason)
+		}
 	}
 	return err
 }
@@ -185,6 +191,7 @@ func (s *Supervisor) note(rec *record, o *Observation, d Decision) {
 	defer s.view.Unlock()
 	rec.seen = o.seen()
 	rec.detail.failed = o.Failed
+	rec.detail.tasks = o.tasks
 	rec.detail.left = d.Left
 	if d.Outcome != OutcomeNone {
 		rec.detail.outcome = d.Outcome
@@ -268,7 +275,7 @@ func (s *Supervisor) one(ctx context.Context, r due) (Answer, error) {
 		return "", fmt.Errorf("recovery: %s: looking again before the restart: no status", r.name)
 	}
 	now := s.now()
-	o := Observe(*st, s.cfg.Diagnose)
+	o := s.observe(st)
 	o.Connector, o.ConfigHash, o.Reach, o.Hold, o.Release, o.Single, o.PerTask = r.name, r.o.ConfigHash, r.o.Reach, r.o.Hold, r.o.Release, r.o.Single, s.perTask
 	d := Decide(r.p, r.rec.detail.state, o, now)
 	if d.Action != ActionRestart {
@@ -290,6 +297,10 @@ func (s *Supervisor) one(ctx context.Context, r due) (Answer, error) {
 	s.view.Lock()
 	r.rec.detail.last = now
 	s.stats.count(answer, d.Probe)
+	if r.rec.counts == nil {
+		r.rec.counts = &Counts{}
+	}
+	r.rec.counts.count(answer, d.Probe)
 	s.view.Unlock()
 	e := s.event(EventRestart, r.name, r.rec, now)
 	e.Attempt, e.Probe, e.Answer, e.Tasks, e.ConnectorFailed, e.Error = d.Attempt, d.Probe, answer, d.Tasks, d.IncludeConnector, redacted(aerr)
@@ -346,7 +357,7 @@ func (s *Supervisor) absent(ctx context.Context, l *look, now time.Time) error {
 		}
 		errs = append(errs, s.save(ctx, name, rec.detail, st))
 		s.view.Lock()
-		rec.seen, rec.detail.failed = seen{}, nil
+		rec.seen, rec.detail.failed, rec.detail.tasks = seen{}, nil, nil
 		s.view.Unlock()
 		if st.Gone >= 2 {
 			e := s.event(EventGone, name, rec, now)

@@ -112,7 +112,7 @@ func (s *Supervisor) look(ctx context.Context) (*look, error) {
 		if s.cfg.Workers != nil {
 			s.informer.claims(&st)
 		}
-		o := Observe(st, s.cfg.Diagnose)
+		o := s.observe(&st)
 		name := strings.Clone(st.Name)
 		o.Connector = name
 		if o.well() && !s.remembers(name) {

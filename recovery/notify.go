@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -130,12 +131,14 @@ type courier struct {
 	first  time.Time // of what waits to be grouped
 	boxes  []*outbox
 	wake   chan struct{}
+
+	delivered atomic.Int64 // messages
 }
 
 func newCourier(cfg *Config) *courier {
 	c := &courier{opts: cfg.Notify, quiet: cfg.Maintenance, alerts: map[alertKey]*alert{}, wake: make(chan struct{}, 1)}
 	for _, n := range cfg.Notifiers {
-		b := &outbox{n: n, opts: cfg.Notify, wake: make(chan struct{}, 1), every: cfg.Notify.Reminder}
+		b := &outbox{n: n, opts: cfg.Notify, wake: make(chan struct{}, 1), every: cfg.Notify.Reminder, delivered: &c.delivered}
 		if r, ok := n.(Resender); ok && r.Resend() > 0 {
 			b.every = r.Resend()
 		}
@@ -377,6 +380,8 @@ type outbox struct {
 	every time.Duration
 	wake  chan struct{}
 
+	delivered *atomic.Int64
+
 	mu    sync.Mutex
 	queue []Event
 }
@@ -447,6 +452,9 @@ func (b *outbox) once(ctx context.Context, e Event) error {
 	go func() { done <- b.n.Notify(ctx, e) }()
 	select {
 	case err := <-done:
+		if err == nil {
+			b.delivered.Add(1)
+		}
 		return err
 	case <-ctx.Done():
 		select {

@@ -42,6 +42,8 @@ type Observation struct {
 	// PerTask asks for one request per task: Kafka below 3.0 has no other way, and 3.0.0 to 3.0.2 and 3.1.0 start tasks on every worker
 	// when they are restarted with their connector (KAFKA-13719).
 	PerTask bool
+
+	tasks []TaskState // that are not RUNNING; see Supervisor.observe
 }
 
 // Failed is one FAILED instance.

@@ -45,12 +45,14 @@ type Supervisor struct {
 	view        sync.RWMutex
 	records     map[string]*record
 	stats       Stats
+	still       map[string]bool // connectors whose records wait and do not move
 }
 
 // record is what is known of one connector. It is small for a healthy one: detail is nil when there is nothing to remember.
 type record struct {
 	seen   seen
 	detail *detail
+	counts *Counts // nil until the first restart
 }
 
 // seen is the last look at a connector, without its failures.
@@ -67,6 +69,7 @@ type detail struct {
 	version   Version
 	dirty     bool // not stored as it is
 	failed    []Failed
+	tasks     []TaskState // that are not RUNNING
 	left      int
 	last      time.Time // last restart sent, probes included
 	outcome   Outcome
@@ -95,7 +98,7 @@ func New(c Connect, cfg Config) (*Supervisor, error) {
 		return nil, err
 	}
 	s := &Supervisor{c: c, cfg: cfg, pass: make(chan struct{}, 1), wake: make(chan struct{}, 1), records: map[string]*record{}, perTask: cfg.PerTask, gates: newGates(cfg.Guard)}
-	s.stats.Phases = map[Phase]int{}
+	s.stats.Phases, s.stats.Deferred = map[Phase]int{}, map[Reason]int{}
 	s.courier = newCourier(&s.cfg)
 	s.informer = informer{gone: map[string]time.Time{}, told: map[string]bool{}, moving: map[string]position{}}
 	return s, nil
@@ -238,7 +241,9 @@ func (s *Supervisor) Reconcile(ctx context.Context) (Result, error) {
 	if err := s.load(ctx); err != nil {
 		return res, err
 	}
+	began := time.Now()
 	found, err := s.look(ctx)
+	s.swept(began)
 	if err != nil {
 		s.failures++
 		res.RequeueAfter = min(s.cfg.Interval<<min(s.failures-1, 10), max(maxPause, s.cfg.Interval))
