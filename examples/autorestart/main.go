@@ -12,7 +12,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -108,6 +107,10 @@ func run(ctx context.Context, args []string, out io.Writer, clientOptions ...con
 		_, err := s.Reconcile(ctx)
 		return err
 	}
+	h, err := handler(s, o)
+	if err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.Run(ctx) })
 	if o.listen != "" {
@@ -115,7 +118,7 @@ func run(ctx context.Context, args []string, out io.Writer, clientOptions ...con
 		if err != nil {
 			return fmt.Errorf("-listen %s: %w", o.listen, err)
 		}
-		g.Go(func() error { return serve(ctx, l, handler(s, o)) })
+		g.Go(func() error { return serve(ctx, l, h) })
 	}
 	return g.Wait()
 }
@@ -195,16 +198,15 @@ func remember(cfg *recovery.Config, o options) error {
 	return nil
 }
 
-func handler(s *recovery.Supervisor, o options) http.Handler {
+func handler(s *recovery.Supervisor, o options) (http.Handler, error) {
+	m, err := metrics(s)
+	if err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
 	mux.Handle("/", s.Handler(recovery.HandlerOptions{AllowAcknowledge: o.acknowledge}))
-	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-		var b bytes.Buffer
-		writeMetrics(&b, o.cluster, s)
-		_, _ = b.WriteTo(w)
-	})
-	return mux
+	mux.Handle("GET /metrics", m)
+	return mux, nil
 }
 
 func serve(ctx context.Context, l net.Listener, h http.Handler) error {

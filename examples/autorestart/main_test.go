@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"sync"
@@ -122,18 +124,24 @@ func TestThePolicyBesideThisProgramIsValid(t *testing.T) {
 	assert.True(t, cfg.Maintenance("x", time.Date(2026, 11, 21, 22, 0, 0, 0, time.UTC)))
 }
 
-func TestMetricsNameEveryPhase(t *testing.T) {
+func TestMetricsAreServedBesideThePage(t *testing.T) {
 	t.Parallel()
 	srv := cluster(t)
 	client, err := newClient(srv.URL(), nil)
 	require.NoError(t, err)
-	s, err := recovery.New(client, recovery.Config{})
+	s, err := recovery.New(client, recovery.Config{Cluster: `a"b`})
 	require.NoError(t, err)
 	_, err = s.Reconcile(t.Context())
 	require.NoError(t, err)
-	var b bytes.Buffer
-	writeMetrics(&b, `a"b`, s)
-	assert.Contains(t, b.String(), `kafka_connect_recovery_connector_phase{cluster="a\"b",connector="orders",phase="healthy"} 1`)
-	assert.Contains(t, b.String(), `phase="exhausted"} 0`)
-	assert.Contains(t, b.String(), "kafka_connect_recovery_last_sweep_timestamp_seconds{")
+	h, err := handler(s, options{})
+	require.NoError(t, err)
+	get := func(path string) string {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, http.NoBody))
+		require.Equal(t, http.StatusOK, w.Code)
+		return w.Body.String()
+	}
+	assert.Contains(t, get("/metrics"), `connect_recovery_phase{cluster="a\"b",connector="orders",phase="healthy"} 1`)
+	assert.Contains(t, get("/metrics"), "go_goroutines")
+	assert.Contains(t, get("/"), "orders")
 }
