@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -329,7 +330,37 @@ func restartTaskEndpoint() contractEndpoint {
 				{name: "task of a connector that was created paused", request: post("/connectors/<paused>/tasks/0/restart", ""), want: refusal(404, "Unknown task: <paused>-0", errNotFound)},
 			},
 			famInvalid: {{name: "a task that is not a number", request: post("/connectors/<sink>/tasks/abc/restart", ""), want: refusal(404, "HTTP 404 Not Found", errUnsupportedPath)}},
-			famState:   {{name: "a task that cannot be built", request: post("/connectors/<unbuilt>/tasks/0/restart", ""), want: refusal(500, "Failed to start task: <unbuilt>-0", ""), bothWorkers: true}},
+			famState: {
+				{name: "a task that cannot be built", request: post("/connectors/<unbuilt>/tasks/0/restart", ""), want: refusal(500, "Failed to start task: <unbuilt>-0", ""), bothWorkers: true},
+				goneTask("a task of before the stop", put("/connectors/<lost>/stop", ""), 204, "STOPPED"),
+				goneTask("a task of before tasks.max was lowered", put("/connectors/<lost>/config", sinkConfig()), 200, "RUNNING RUNNING"),
+			},
+		},
+	}
+}
+
+// goneTask restarts a task that a change took away: its config outlives it on the workers, so it is known, and nobody owns it. The text is a
+// rebalance's, and it stays.
+func goneTask(name string, change contractRequest, status int, states string) contractCase {
+	noLeader := refusal(409, `Cannot complete request momentarily due to no known leader URL, likely because a rebalance was underway\.`, errRebalancing)
+	request := post("/connectors/<lost>/tasks/1/restart", "")
+	return contractCase{
+		name: name, request: request, want: noLeader,
+		setup: func(t *testing.T, w *world) {
+			t.Helper()
+			w.try(t, post("/connectors", create("lost", strings.Replace(sinkConfig(), `"1"`, `"2"`, 1), "")), 201)
+			w.await(t, "lost", "RUNNING RUNNING RUNNING")
+			w.try(t, change, status)
+			w.await(t, "lost", states)
+		},
+		after: func(t *testing.T, w *world, _ contractAnswer) {
+			t.Helper()
+			w.pause(3 * time.Second) // longer than any rebalance of these clusters
+			for i := range w.urls {
+				noLeader(w).check(t, w, request, w.must(t, i, request))
+			}
+			w.try(t, del("/connectors/<lost>"), 204)
+			w.await(t, "lost", "")
 		},
 	}
 }

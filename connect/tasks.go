@@ -72,7 +72,7 @@ func checkTask(id TaskID) error {
 // RestartTask stops one task and starts it anew. Without an error the task was submitted; that it runs shows in its status, later.
 //
 // POST /connectors/{connector}/tasks/{task}/restart, every version. Carried out by the worker that owns the task. Never sent again after an answer that leaves the outcome open.
-// ErrNotFound (also for a connector STOPPED from its start), ErrRebalancing, which can last for minutes after a worker died, and for good for the former tasks of a STOPPED connector. An error with Applied yes means that the task was restarted and failed again at once.
+// ErrNotFound (also for a connector STOPPED from its start), ErrRebalancing, which can last for minutes after a worker died, and for good for a task that the connector does not have any more (STOPPED, or fewer tasks). An error with Applied yes means that the task was restarted and failed again at once.
 func (c *Client) RestartTask(ctx context.Context, id TaskID) error {
 	if err := checkTask(id); err != nil {
 		return err

@@ -74,7 +74,7 @@ func (s *Server) atOwner(w *worker, name string, index int, next **worker, op fu
 		return refuse(http.StatusNotFound, "Unknown connector: "+name)
 	}
 	inst := c.instances[index]
-	if index != connectorIndex && (index < 0 || index >= len(c.record.tasks)) {
+	if index != connectorIndex && (index < 0 || index >= c.mostTasks) {
 		s.mu.Unlock()
 		return refuse(http.StatusNotFound, "Unknown task: "+connect.TaskID{Connector: name, Task: index}.String())
 	}

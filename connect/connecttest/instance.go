@@ -21,6 +21,7 @@ type connector struct {
 	slow      time.Duration // how long its tasks take to start
 
 	taskGeneration int // counts the sets of task configs
+	mostTasks      int // of all those sets: a task's config outlives its task in the workers' memory
 }
 
 // indexes lists the connector instance, then the tasks in order.
@@ -261,6 +262,7 @@ func (s *Server) generateTasks(c *connector) {
 // replaceTasks stores new task configs, stops the old tasks and starts the new ones; an empty list leaves none.
 func (s *Server) replaceTasks(c *connector, configs []*javaMap) {
 	s.change(c, func(rec *configRecord) { rec.tasks = configs })
+	c.mostTasks = max(c.mostTasks, len(configs))
 	c.taskGeneration++
 	generation := c.taskGeneration
 	var old []*instance
