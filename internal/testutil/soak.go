@@ -18,3 +18,14 @@ func Times(short, long int) int {
 	}
 	return long
 }
+
+// Records is how many records a proof takes: short in `make test`, long in `make soak`, where RECONNECT_SOAK_RECORDS overrides it.
+func Records(short, long int) int {
+	if !Soaking() {
+		return short
+	}
+	if n, err := strconv.Atoi(os.Getenv("RECONNECT_SOAK_RECORDS")); err == nil && n > 0 {
+		return n
+	}
+	return long
+}
