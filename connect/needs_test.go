@@ -326,6 +326,12 @@ func everyCall(c *connect.Client) map[string]func(context.Context) error {
 			}
 			return nil
 		},
+		"Connectors": func(ctx context.Context) error {
+			for _, err := range c.Connectors(ctx) {
+				return err
+			}
+			return nil
+		},
 		"CreateConnector": func(ctx context.Context) error {
 			_, err := c.CreateConnector(ctx, connect.CreateRequest{Name: "x", Config: cfg})
 			return err

@@ -306,7 +306,7 @@ func TestRecordedExchangesReplay(t *testing.T) {
 	}
 	for name := range everyCall(nil) {
 		switch name {
-		case "Statuses", "ListStatuses", "RestartFailed", "WaitFor", "Apply", "Do":
+		case "Statuses", "Connectors", "ListStatuses", "RestartFailed", "WaitFor", "Apply", "Do":
 		default:
 			assert.Positive(t, covered[name], "no recorded exchange goes through %s", name)
 		}

@@ -20,7 +20,7 @@ import (
 
 // kindsOfCalls says of every method whether its one request is a read. Methods that send several requests are left out.
 var reads = map[string]bool{
-	"ServerInfo": true, "Health": true, "ListConnectors": true, "ListStatuses": true, "ListExpanded": true, "Statuses": true, "GetConnector": true, "GetConfig": true,
+	"ServerInfo": true, "Health": true, "ListConnectors": true, "ListStatuses": true, "ListExpanded": true, "Statuses": true, "Connectors": true, "GetConnector": true, "GetConfig": true,
 	"GetStatus": true, "ListTasks": true, "GetTaskStatus": true, "GetOffsets": true, "ListTopics": true, "ListPlugins": true, "GetPluginConfig": true, "ValidateConfig": true,
 	"ListLoggers": true, "GetLogger": true, "Do": true,
 	"CreateConnector": false, "PutConfig": false, "PatchConfig": false, "DeleteConnector": false, "Restart": false, "RestartTask": false, "Pause": false, "Resume": false, "Stop": false,

@@ -175,6 +175,31 @@ func (c *Client) Statuses(ctx context.Context) iter.Seq2[ConnectorStatus, error]
 	}
 }
 
+// Connectors streams type, tasks and config of every connector: each range over it is one request whose answer is decoded as it arrives, so that memory does
+// not grow with the number of connectors. Each value is the caller's; its Config can hold secrets. An error is the last element, as with Statuses. A connector
+// that was just deleted is left out.
+//
+// GET /connectors?expand=info, Kafka 2.3 (KIP-465); ErrUnsupported below. Answered from memory. Sent again like any read until the answer begins.
+func (c *Client) Connectors(ctx context.Context) iter.Seq2[Connector, error] {
+	return func(yield func(Connector, error) bool) {
+		stopped := false
+		err := c.streamExpanded(ctx, "expand=info", func(_ string, w *expandedWire) (bool, error) {
+			if w.Info == nil {
+				return true, nil
+			}
+			con, err := w.Info.connector()
+			if err != nil {
+				return false, err
+			}
+			stopped = !yield(*con, nil)
+			return !stopped, nil
+		})
+		if err != nil && !stopped {
+			yield(Connector{}, err)
+		}
+	}
+}
+
 // streamExpanded decodes an expanded list element by element. each returns false to stop.
 func (c *Client) streamExpanded(ctx context.Context, query string, each func(name string, w *expandedWire) (bool, error)) error {
 	if err := c.require(ctx, &epListExpand, "/connectors", epListExpand.since, false); err != nil {

@@ -105,6 +105,43 @@ func TestStatusesStream(t *testing.T) {
 	assert.Equal(t, "4.3.1", all["connector-3"].Tasks[1].Version)
 }
 
+func TestConnectorsStream(t *testing.T) {
+	t.Parallel()
+	const one = `"a":{"info":{"name":"a","config":{"name":"a","x":"1","n":null},"tasks":[{"connector":"a","task":0}],"type":"sink"}}`
+	for _, row := range []struct {
+		what, body string
+		n          int
+		is         error
+	}{
+		{"a connector and one that was just deleted", "{" + one + `,"b":{}}`, 1, nil},
+		{"none", "{}", 0, nil},
+		{"it breaks off", "{" + one + `,"b":{"inf`, 1, connect.ErrUnavailable},
+		{"a list, as before 2.3", `["a"]`, 0, connect.ErrUnsupported},
+	} {
+		t.Run(row.what, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, "", func(_ int, w http.ResponseWriter, r *http.Request) {
+				assert.Equal(t, "expand=info", r.URL.RawQuery)
+				write(w, 200, "", row.body)
+			})
+			n := 0
+			var last error
+			for con, err := range client(t, s.URL).Connectors(t.Context()) {
+				require.NoError(t, last, "the error is the last element")
+				if last = err; err == nil {
+					n++
+					assert.Equal(t, connect.Connector{
+						Name: "a", Type: connect.TypeSink, Config: connect.Config{"name": "a", "x": "1"}, NullKeys: []string{"n"}, Tasks: []connect.TaskID{{Connector: "a"}},
+					}, con)
+				}
+			}
+			require.ErrorIs(t, last, row.is)
+			assert.Equal(t, row.n, n)
+			assert.Len(t, s.requests(), 1)
+		})
+	}
+}
+
 // TestStatusesMemoryIsFlat measures the live heap at the last element: it must not grow with the number of connectors.
 func TestStatusesMemoryIsFlat(t *testing.T) { //nolint:paralleltest // it measures the heap
 	live := func(n int) uint64 {
