@@ -31,6 +31,12 @@ type Config struct {
 	PolicyFor func(name string) (Policy, bool)
 	// Include and Exclude are shell patterns (path.Match) of connector names. With Include, only names that match one are watched; Exclude wins.
 	Include, Exclude []string
+	// IncludeConfig and ExcludeConfig select by the connectors' own configs, as {Key: "reconnect.autorestart", Value: "false"} in ExcludeConfig lets
+	// the owner of a connector switch it off. With IncludeConfig, only connectors that match one are watched; ExcludeConfig wins, and the names' own
+	// lists hold as well. The configs are read by one streamed request (GET /connectors?expand=info) when a connector is new, every 5 min, and before
+	// anything is restarted; they are not kept. Keys that
+	// begin with "reconnect." are not looked at when a changed config is to allow another restart. Needs a client that has Connectors, as *connect.Client does.
+	IncludeConfig, ExcludeConfig []ConfigMatch
 	// Watch decides by name beyond patterns; nil watches every name that Include and Exclude leave.
 	Watch func(name string) bool
 
@@ -122,6 +128,16 @@ func (c Config) withDefaults() (Config, error) {
 			}
 		}
 	}
+	for _, list := range []struct {
+		field   string
+		matches []ConfigMatch
+	}{{"IncludeConfig", c.IncludeConfig}, {"ExcludeConfig", c.ExcludeConfig}} {
+		for i, m := range list.matches {
+			if err := m.validate(); err != nil {
+				errs = append(errs, fmt.Errorf("recovery: Config.%s[%d]: %w", list.field, i, err))
+			}
+		}
+	}
 	if c.Store != nil && c.Cluster == "" {
 		if _, memory := c.Store.(*MemoryStore); !memory {
 			errs = append(errs, errors.New("recovery: Config.Cluster is empty: a Store outlives this process, so name the Connect cluster (its group.id, say)"))
@@ -161,8 +177,8 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// watched reports whether a connector is supervised at all.
-func (c *Config) watched(name string) bool {
+// named reports whether a connector's name leaves it to be supervised.
+func (c *Config) named(name string) bool {
 	match := func(patterns []string) bool {
 		for _, p := range patterns {
 			if ok, err := path.Match(p, name); ok && err == nil {

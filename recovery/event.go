@@ -27,6 +27,7 @@ const (
 	EventFlapping     EventKind = "flapping"      // many restarts in 24 h, although within the budget
 	EventStuck        EventKind = "stuck"         // UNASSIGNED or RESTARTING for more than twice the rebalance delay
 	EventGone         EventKind = "gone"          // deleted: Connect itself said so, twice
+	EventUnwatched    EventKind = "unwatched"     // it failed, and its name or config no longer selects it
 	EventZeroTasks    EventKind = "zero_tasks"    // RUNNING without tasks, which can be normal
 	EventGhost        EventKind = "ghost"         // RUNNING on a worker that does not answer
 	EventNoProgress   EventKind = "no_progress"   // RUNNING, but records wait and none moves

@@ -103,7 +103,7 @@ func (s *Supervisor) Snapshot() []ConnectorHealth {
 	defer s.view.RUnlock()
 	out := make([]ConnectorHealth, 0, len(s.records))
 	for name, rec := range s.records {
-		if rec.detail != nil && !rec.detail.state.GoneAt.IsZero() {
+		if rec.detail != nil && rec.detail.hidden() {
 			continue
 		}
 		out = append(out, s.health(name, rec))
@@ -216,6 +216,8 @@ func message(kind EventKind, name string, h *ConnectorHealth) string {
 		return name + ": " + h.Reason.Text()
 	case EventGone:
 		return name + " was deleted"
+	case EventUnwatched:
+		return name + " is not watched any more"
 	case EventWouldRestart:
 		return name + " would be restarted now: " + cause(h)
 	case EventZeroTasks:

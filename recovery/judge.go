@@ -42,6 +42,7 @@ func (s *Supervisor) judge(ctx context.Context, l *look) (Result, error) {
 	var asked []*question
 	for _, name := range sortedKeys(l.unwell) {
 		r := &due{name: name, rec: s.ensure(name), o: l.unwell[name]}
+		s.watchAgain(ctx, name, r.rec, now)
 		p, ok := s.policyFor(ctx, name, r.rec, now)
 		if !ok {
 			continue
@@ -80,6 +81,8 @@ func (s *Supervisor) judge(ctx context.Context, l *look) (Result, error) {
 		}
 		errs = append(errs, s.apply(ctx, r.name, r.rec, &r.o, Decide(r.p, r.rec.detail.state, r.o, now), now))
 	}
+	admitted, err := s.stillChosen(ctx, admitted, now)
+	errs = append(errs, err)
 	ready = admitted
 	restarted, refused, err := s.restart(ctx, ready)
 	errs = append(errs, err)
@@ -333,7 +336,8 @@ func (s *Supervisor) absent(ctx context.Context, l *look, now time.Time) error {
 			s.drop(name)
 			continue
 		}
-		if !s.cfg.watched(name) {
+		if !s.watched(name) {
+			s.unwatch(ctx, name, rec, now)
 			continue
 		}
 		st := rec.detail.state
@@ -386,7 +390,7 @@ func (s *Supervisor) tidy(l *look) (unhealthy int) {
 		}
 		ph := PhaseHealthy
 		if rec.detail != nil {
-			if !rec.detail.state.GoneAt.IsZero() {
+			if rec.detail.hidden() {
 				continue
 			}
 			ph = rec.detail.state.Phase

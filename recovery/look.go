@@ -97,6 +97,9 @@ func (s *Supervisor) look(ctx context.Context) (*look, error) {
 	if err := s.believe(len(names), now); err != nil {
 		return nil, err
 	}
+	if err := s.choose(ctx, names, now); err != nil {
+		return nil, err
+	}
 	l := &look{well: make(map[string]seen, len(names)), unwell: map[string]Observation{}, started: now}
 	s.informer.byPlace = map[string]place{}
 	for st, err := range s.c.Statuses(ctx) {
@@ -106,7 +109,7 @@ func (s *Supervisor) look(ctx context.Context) (*look, error) {
 		if st.Name == "" {
 			return nil, fmt.Errorf("%w: a status without a name", ErrSweep)
 		}
-		if !s.cfg.watched(st.Name) {
+		if !s.watched(st.Name) {
 			continue
 		}
 		if s.cfg.Workers != nil {
@@ -126,7 +129,7 @@ func (s *Supervisor) look(ctx context.Context) (*look, error) {
 	}
 	missing := 0
 	for _, name := range names {
-		if s.cfg.watched(name) && !l.has(name) {
+		if s.watched(name) && !l.has(name) {
 			missing++
 			l.unwell[strings.Clone(name)] = Observation{Connector: name}
 		}

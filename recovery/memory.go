@@ -250,13 +250,16 @@ func (s *Supervisor) questions(name string, rec *record, o *Observation) *questi
 	return nil
 }
 
-// configHash is keyed by cluster and connector, so that equal configs of two connectors do not show. Keys that only people read are left out:
-// a comment does not re-arm.
+// ownKeys begins the keys of a connector's config that are meant for us and that Connect itself does not know.
+const ownKeys = "reconnect."
+
+// configHash is keyed by cluster and connector, so that equal configs of two connectors do not show. Keys that only people read or we read are
+// left out: neither a comment nor switching us off and on re-arms.
 func configHash(cluster, name string, cfg connect.Config) string {
 	h := hmac.New(sha256.New, []byte("reconnect\x00"+cluster+"\x00"+name))
 	keys := make([]string, 0, len(cfg))
 	for k := range cfg {
-		if k == "name" || strings.HasPrefix(k, "_") || strings.HasPrefix(k, "#") || k == "comment" || k == "description" {
+		if k == "name" || strings.HasPrefix(k, ownKeys) || strings.HasPrefix(k, "_") || strings.HasPrefix(k, "#") || k == "comment" || k == "description" {
 			continue
 		}
 		keys = append(keys, k)

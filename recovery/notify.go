@@ -93,7 +93,7 @@ func (k EventKind) lasting() bool {
 // ends lists the kinds that an event ends.
 func (k EventKind) ends() []EventKind {
 	switch k {
-	case EventRecovered, EventGone, EventAcknowledged:
+	case EventRecovered, EventGone, EventAcknowledged, EventUnwatched:
 		return []EventKind{EventExhausted, EventHeld, EventFailed}
 	case EventRearmed, EventReleased:
 		return []EventKind{EventExhausted, EventHeld}

@@ -31,6 +31,7 @@ type Supervisor struct {
 	// Only the pass touches these.
 	loaded      bool
 	sweep       sweepMemory
+	selection   selection
 	perTask     bool
 	gates       *gates
 	courier     *courier
@@ -77,7 +78,11 @@ type detail struct {
 	badPolicy bool
 	config    map[string]string // of a connector that is down, when something asks for it; it can hold secrets and is never shown
 	held      Reason            // told of this hold
+	unwatched bool              // not selected any more; what was counted stays
 }
+
+// hidden reports whether the connector is not there, or not ours.
+func (d *detail) hidden() bool { return d.unwatched || !d.state.GoneAt.IsZero() }
 
 // Result is what one pass did.
 type Result struct {
@@ -96,6 +101,9 @@ func New(c Connect, cfg Config) (*Supervisor, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
+	}
+	if _, ok := c.(configLister); cfg.byConfig() && !ok {
+		return nil, errors.New("recovery: Config.IncludeConfig and ExcludeConfig need a client that has Connectors, as *connect.Client does")
 	}
 	s := &Supervisor{c: c, cfg: cfg, pass: make(chan struct{}, 1), wake: make(chan struct{}, 1), records: map[string]*record{}, perTask: cfg.PerTask, gates: newGates(cfg.Guard)}
 	s.stats.Phases, s.stats.Deferred = map[Phase]int{}, map[Reason]int{}

@@ -31,6 +31,7 @@ type world struct {
 	// listErr and statusErr break a sweep.
 	listErr   func() error
 	statusErr func() error
+	configErr func() error
 	list      func(names []string) []string
 	inFlight  int
 	maxFlight int
@@ -183,6 +184,26 @@ func (w *world) GetConfig(_ context.Context, name string) (connect.Config, error
 	defer w.mu.Unlock()
 	w.calls["config"]++
 	return w.connectors[name].config, nil
+}
+
+// Connectors streams the configs, as *connect.Client does.
+func (w *world) Connectors(context.Context) iter.Seq2[connect.Connector, error] {
+	return func(yield func(connect.Connector, error) bool) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.calls["configs"]++
+		if w.configErr != nil {
+			if err := w.configErr(); err != nil {
+				yield(connect.Connector{}, err)
+				return
+			}
+		}
+		for name, p := range w.connectors {
+			if !yield(connect.Connector{Name: name, Type: p.typ, Config: p.config}, nil) {
+				return
+			}
+		}
+	}
 }
 
 func (w *world) Restart(ctx context.Context, name string, opts connect.RestartOptions) (*connect.RestartPlan, error) {
