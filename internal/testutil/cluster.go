@@ -1,6 +1,7 @@
 package testutil
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -70,7 +71,10 @@ func (c *Cluster) start(ctx context.Context) error {
 		c.broker = &Node{cluster: c, alias: brokerAlias, port: port, ready: brokerReady(fmt.Sprintf("127.0.0.1:%d", port))}
 		return c.broker
 	}, func(port int) []testcontainers.ContainerCustomizer {
-		return []testcontainers.ContainerCustomizer{testcontainers.WithEnv(c.opts.brokerEnv(fmt.Sprintf("127.0.0.1:%d", port)))}
+		return []testcontainers.ContainerCustomizer{
+			testcontainers.WithEnv(c.opts.brokerEnv(fmt.Sprintf("127.0.0.1:%d", port))),
+			testcontainers.WithFiles(containerFiles(c.opts.BrokerFiles)...),
+		}
 	}); err != nil {
 		return err
 	}
@@ -108,9 +112,7 @@ func (c *Cluster) startWorker(ctx context.Context, img string, i int) error {
 			files = append(files, testcontainers.ContainerFile{HostFilePath: jar, ContainerFilePath: pluginsDir + "/" + p.Name + "/" + filepath.Base(jar), FileMode: 0o644})
 		}
 	}
-	for path, content := range c.opts.Files {
-		files = append(files, testcontainers.ContainerFile{Reader: strings.NewReader(string(content)), ContainerFilePath: path, FileMode: 0o666})
-	}
+	files = append(files, containerFiles(c.opts.Files)...)
 	maps.Copy(env, c.opts.WorkerEnv)
 	err := c.run(ctx, img, alias, workerPort, func(port int) *Node {
 		w := &Worker{Node{cluster: c, alias: alias, port: port}}
@@ -138,6 +140,14 @@ func (c *Cluster) startWorker(ctx context.Context, img string, i int) error {
 	return w.WaitReady(ctx)
 }
 
+func containerFiles(contents map[string][]byte) []testcontainers.ContainerFile {
+	files := make([]testcontainers.ContainerFile, 0, len(contents))
+	for path, content := range contents {
+		files = append(files, testcontainers.ContainerFile{Reader: bytes.NewReader(content), ContainerFilePath: path, FileMode: 0o666})
+	}
+	return files
+}
+
 // run creates and starts one container with a fixed port, and takes another port where that one was taken meanwhile.
 func (c *Cluster) run(ctx context.Context, img, alias, containerPort string, node func(port int) *Node, opts func(port int) []testcontainers.ContainerCustomizer) error {
 	for attempt := 0; ; attempt++ {
@@ -146,14 +156,24 @@ func (c *Cluster) run(ctx context.Context, img, alias, containerPort string, nod
 			return err
 		}
 		n := node(port)
+		bindings := mobynet.PortMap{mobynet.MustParsePort(containerPort): {{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: strconv.Itoa(port)}}}
+		ports := []string{containerPort}
+		n.ports = map[int]int{}
+		for _, p := range c.opts.Ports {
+			if n.ports[p], err = freePort(ctx); err != nil {
+				return err
+			}
+			ports = append(ports, fmt.Sprintf("%d/tcp", p))
+			bindings[mobynet.MustParsePort(ports[len(ports)-1])] = []mobynet.PortBinding{{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: strconv.Itoa(n.ports[p])}}
+		}
 		customizers := append([]testcontainers.ContainerCustomizer{
 			testcontainers.WithLabels(labels()),
 			testcontainers.WithLogger(tclog.NewNoopLogger()),
-			testcontainers.WithExposedPorts(containerPort),
+			testcontainers.WithExposedPorts(ports...),
 			testcontainers.WithConfigModifier(func(config *container.Config) { config.Hostname = alias }),
 			// A port that the engine picks would change with every start, and the broker's advertised address would be wrong.
 			testcontainers.WithHostConfigModifier(func(h *container.HostConfig) {
-				h.PortBindings = mobynet.PortMap{mobynet.MustParsePort(containerPort): {{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: strconv.Itoa(port)}}}
+				h.PortBindings = bindings
 			}),
 			tcnetwork.WithNetwork([]string{alias}, c.network),
 		}, opts(port)...)

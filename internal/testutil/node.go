@@ -24,6 +24,7 @@ type Node struct {
 	cluster *Cluster
 	alias   string // its name in the cluster's network
 	port    int
+	ports   map[int]int // of Options.Ports, as published
 	c       *testcontainers.DockerContainer
 	ready   func(context.Context) error // one attempt
 }
@@ -42,6 +43,9 @@ func (n *Node) Name() string { return n.alias }
 
 // Addr is where the node is reached from this machine, host:port.
 func (n *Node) Addr() string { return fmt.Sprintf("127.0.0.1:%d", n.port) }
+
+// AddrOf is where one of Options.Ports is reached from this machine, host:port. It stays the same however often the node is stopped and started.
+func (n *Node) AddrOf(port int) string { return fmt.Sprintf("127.0.0.1:%d", n.ports[port]) }
 
 // ContainerID is the engine's id of the node's container.
 func (n *Node) ContainerID() string { return n.c.GetContainerID() }

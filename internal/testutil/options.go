@@ -37,8 +37,12 @@ type Options struct {
 	// BasicAuth puts Kafka's basic-auth extension in front of every worker, which then answers nobody without these credentials.
 	// See NeedBasicAuth for the jar that it takes.
 	BasicAuth *BasicAuth
-	// Files is put in every worker's file system before it starts, by absolute path.
-	Files map[string][]byte
+	// BrokerEnv is added to the broker's environment.
+	BrokerEnv map[string]string
+	// Files is put in every worker's file system before it starts, by absolute path, and BrokerFiles in the broker's.
+	Files, BrokerFiles map[string][]byte
+	// Ports lists ports of every node that are published on this machine besides Kafka's own; see Node.AddrOf.
+	Ports []int
 	// WorkerHeap and BrokerHeap are the JVMs' largest heaps. They default to 256M and 384M.
 	WorkerHeap, BrokerHeap string
 	// Logf is told about each step of the start. Defaults to silence.
@@ -138,6 +142,7 @@ func (o Options) brokerEnv(advertised string) map[string]string {
 	for k, v := range props {
 		env[brokerEnvName(k)] = v
 	}
+	maps.Copy(env, o.BrokerEnv)
 	return env
 }
 
