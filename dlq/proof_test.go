@@ -27,6 +27,7 @@ const proofPartitions = 4
 type proof struct {
 	brokers []string
 	n       int
+	big     bool // some values are larger than proofLimit
 	task    childTask
 	origins map[int32]int64 // the origin's ends before anything came back
 	sources map[int32]int64 // the ends of the dead letter queue
@@ -35,7 +36,12 @@ type proof struct {
 // newProof writes n records to an origin topic and dead letters about all of them, as a worker does.
 func newProof(t *testing.T, c *testutil.Cluster, n int, task childTask) *proof {
 	t.Helper()
-	p := &proof{brokers: c.Brokers(), n: n, task: task, origins: map[int32]int64{}, sources: map[int32]int64{}}
+	return seedProof(t, c, &proof{n: n, task: task})
+}
+
+func seedProof(t *testing.T, c *testutil.Cluster, p *proof) *proof {
+	t.Helper()
+	p.brokers, p.origins, p.sources = c.Brokers(), map[int32]int64{}, map[int32]int64{}
 	p.task.Brokers, p.task.Origin, p.task.Topic, p.task.Group = c.Brokers(), c.TopicName(t, "orders"), c.TopicName(t, "orders-dlq"), c.TopicName(t, "fix")
 	if p.task.Park == "" {
 		p.task.Park = c.TopicName(t, "parked")
@@ -44,11 +50,11 @@ func newProof(t *testing.T, c *testutil.Cluster, n int, task childTask) *proof {
 	testutil.CreateTopic(t, p.brokers, p.task.Origin, proofPartitions, forever)
 	testutil.CreateTopic(t, p.brokers, p.task.Topic, proofPartitions, forever)
 	const slice = 5000
-	for from := 0; from < n; from += slice {
+	for from := 0; from < p.n; from += slice {
 		var originals, letters []*kgo.Record
-		for i := from; i < min(n, from+slice); i++ {
+		for i := from; i < min(p.n, from+slice); i++ {
 			originals = append(originals, &kgo.Record{
-				Topic: p.task.Origin, Partition: int32(i % proofPartitions), Key: proofKey(i), Value: proofValue(i), Timestamp: proofTime(i),
+				Topic: p.task.Origin, Partition: int32(i % proofPartitions), Key: proofKey(i), Value: p.value(i), Timestamp: proofTime(i),
 				Headers: []kgo.RecordHeader{{Key: "own", Value: []byte{0, 255}}, {Key: "own"}},
 			})
 		}
@@ -93,17 +99,29 @@ func proofKey(i int) []byte { return fmt.Appendf(nil, "id-%06d", i) }
 
 func proofTime(i int) time.Time { return time.UnixMilli(1_700_000_000_000 + int64(i)) }
 
-func proofValue(i int) []byte {
-	return append(fmt.Appendf(nil, "broken %d ", i), bytes.Repeat([]byte{byte(i), 0, 'x', 0xff}, 8+i%16)...)
+// proofLimit is the max.message.bytes that some records of a proof do not fit in.
+const proofLimit = 20_000
+
+func (p *proof) value(i int) []byte {
+	times := 8 + i%16
+	if p.isBig(i) {
+		times = proofLimit / 3
+	}
+	return append(fmt.Appendf(nil, "broken %d ", i), bytes.Repeat([]byte{byte(i), 0, 'x', 0xff}, times)...)
 }
 
-// mendedValue is what proofHandler makes of a record that it republishes.
-func mendedValue(i int) []byte {
+func (p *proof) isBig(i int) bool { return p.big && i%50 == 7 }
+
+// mended is what proofHandler makes of a record that it republishes.
+func (p *proof) mended(i int) []byte {
 	if i%3 == 0 {
-		return bytes.ReplaceAll(proofValue(i), []byte("broken"), []byte("mended"))
+		return bytes.ReplaceAll(p.value(i), []byte("broken"), []byte("mended"))
 	}
-	return proofValue(i)
+	return p.value(i)
 }
+
+// toPark says where a record belongs.
+func (p *proof) toPark(i int) bool { return i%10 == 0 || p.isBig(i) }
 
 // tally is where every record of a proof is, as numbers of sets.
 type tally struct {
@@ -138,14 +156,14 @@ func (p *proof) look(t *testing.T) tally {
 		}
 		i := p.id(t, r.Key)
 		origin[i]++
-		if i%10 == 0 || !bytes.Equal(r.Value, mendedValue(i)) || int(r.Partition) != i%proofPartitions || !ownHeadersFirst(r.Headers) {
+		if p.toPark(i) || !bytes.Equal(r.Value, p.mended(i)) || int(r.Partition) != i%proofPartitions || !ownHeadersFirst(r.Headers) {
 			wrong++
 		}
 	}
 	for _, r := range p.parked(t) {
 		i := p.id(t, r.Key)
 		parked[i]++
-		if i%10 != 0 || !bytes.Equal(r.Value, proofValue(i)) || !ownHeadersFirst(r.Headers) {
+		if !p.toPark(i) || !bytes.Equal(r.Value, p.value(i)) || !ownHeadersFirst(r.Headers) {
 			wrong++
 		}
 	}
