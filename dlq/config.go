@@ -85,6 +85,9 @@ type RepublisherConfig struct {
 	ExactlyOnce bool
 	// TransactionTimeout is when a broker gives a transaction up. Defaults to 60 s.
 	TransactionTimeout time.Duration
+	// Canary tries a large run on a few records first, and stops one that follows when what it republishes comes back. On by
+	// default above 1,000 records.
+	Canary Canary
 	// Rate bounds what is written. Defaults to no limit.
 	Rate Rate
 	// ConnectorGroup names the consumer group of a connector, for one with consumer.override.group.id; "" does not look.
@@ -243,6 +246,7 @@ func (c *RepublisherConfig) check() error {
 	}
 	add(c.Filter.check(c.Ledger != nil))
 	add(c.Rate.check())
+	add(c.Canary.check())
 	add(c.checkExactlyOnce())
 	if c.Follow && c.DryRun {
 		add(errors.New("dlq: Follow and DryRun are both set: a dry run ends"))

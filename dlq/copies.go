@@ -102,16 +102,7 @@ func (f *front) pending(ctx context.Context, failure *Failure, since time.Time) 
 	if group == "" {
 		return false, nil
 	}
-	f.mu.Lock()
-	c := f.at[group]
-	if c == nil {
-		if f.at == nil {
-			f.at = map[string]*frontier{}
-		}
-		c = &frontier{}
-		f.at[strings.Clone(group)] = c // it may alias the record
-	}
-	f.mu.Unlock()
+	c := f.of(group)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
@@ -138,6 +129,34 @@ func (f *front) pending(ctx context.Context, failure *Failure, since time.Time) 
 	}
 }
 
+// of returns what is known of a group.
+func (f *front) of(group string) *frontier {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c := f.at[group]
+	if c == nil {
+		if f.at == nil {
+			f.at = map[string]*frontier{}
+		}
+		c = &frontier{}
+		f.at[strings.Clone(group)] = c // it may alias the record
+	}
+	return c
+}
+
+// committed returns a group's position, 0 without one. It is not visible when the group does not exist or cannot be seen.
+func (f *front) committed(ctx context.Context, group, topic string, partition int) (offset int64, visible bool, err error) {
+	c := f.of(group)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.asked) > frontierAge && !c.broken {
+		if err := c.ask(ctx, f.run, group); err != nil {
+			return 0, false, err
+		}
+	}
+	return c.committed[topic][partition], c.exists && !c.broken, nil
+}
+
 // ask needs the lock. What cannot be asked is not held against the record: it is republished, at worst once too often.
 func (c *frontier) ask(ctx context.Context, n *run, group string) error {
 	err := kwire.Retry(ctx, answerPatience, func(ctx context.Context) error {
@@ -158,18 +177,11 @@ func (c *frontier) ask(ctx context.Context, n *run, group string) error {
 				committed[topic][p.Partition] = max(0, p.CommittedOffset)
 			}
 		}
-		described, err := n.client.DescribeGroups(ctx, &kafka.DescribeGroupsRequest{GroupIDs: []string{group}})
+		state, members, err := kwire.GroupState(ctx, n.client, group)
 		if err != nil {
 			return err //nolint:wrapcheck // only logged
 		}
-		c.active, c.exists = false, len(committed) > 0
-		for _, g := range described.Groups {
-			if g.Error != nil && !errors.Is(g.Error, kafka.GroupIdNotFound) {
-				return g.Error
-			}
-			c.active = c.active || len(g.Members) > 0
-			c.exists = c.exists || g.Error == nil && g.GroupState != "Dead" && g.GroupState != ""
-		}
+		c.active, c.exists = members > 0, len(committed) > 0 || state != "Dead" && state != ""
 		c.committed = committed
 		return nil
 	})

@@ -47,10 +47,10 @@ func (w *worker) takeOver(ctx context.Context, committed int64) (int64, error) {
 }
 
 // flushOnce makes the outcomes of a chunk and its position true together, or not at all.
-func (w *worker) flushOnce(ctx context.Context, c *chunk) error {
+func (w *worker) flushOnce(ctx context.Context, c *chunk) (map[int]string, error) {
 	n := w.run
 	ctx = context.WithValue(ctx, txnKey{}, w.txn)
-	err := w.inTransaction(ctx, c)
+	refused, err := w.inTransaction(ctx, c)
 	if err == nil {
 		err = w.txn.End(ctx, true)
 	} else if abort := w.txn.End(ctx, false); abort != nil {
@@ -60,37 +60,37 @@ func (w *worker) flushOnce(ctx context.Context, c *chunk) error {
 	case err == nil:
 		w.position = c.to
 		n.committedChunk(w.partition, c)
-		return nil
+		return refused, nil
 	case errors.Is(err, kwire.ErrFenced), errors.Is(err, errGenerationLost):
 		n.inDoubt(w.partition, c)
-		return fmt.Errorf("%w: %w", errGenerationLost, err)
+		return nil, fmt.Errorf("%w: %w", errGenerationLost, err)
 	}
 	n.inDoubt(w.partition, c)
-	return fmt.Errorf("dlq: transaction: %w", err)
+	return nil, fmt.Errorf("dlq: transaction: %w", err)
 }
 
-func (w *worker) inTransaction(ctx context.Context, c *chunk) error {
+func (w *worker) inTransaction(ctx context.Context, c *chunk) (map[int]string, error) {
 	n := w.run
 	if err := n.parkAll(ctx, c.parked); err != nil {
-		return err
+		return nil, err
 	}
 	refused, _, err := n.produceCounting(ctx, c.outs)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := n.parkAll(ctx, c.settleOuts(n, refused)); err != nil {
-		return err
+		return nil, err
 	}
 	if n.ledger != nil && len(c.entries) > 0 {
 		if err := n.ledger.Record(ctx, c.entries); err != nil {
-			return fmt.Errorf("ledger: %w", err)
+			return nil, fmt.Errorf("ledger: %w", err)
 		}
 	}
 	err = w.txn.CommitOffset(ctx, n.cfg.Group, int(w.gen.ID), w.gen.MemberID, n.cfg.Topic, w.partition, max(c.to, w.floor))
 	if errors.Is(err, kafka.IllegalGeneration) || errors.Is(err, kafka.UnknownMemberId) || errors.Is(err, kafka.RebalanceInProgress) || errors.Is(err, kafka.FencedInstanceID) {
-		return fmt.Errorf("%w: %w", errGenerationLost, err)
+		return nil, fmt.Errorf("%w: %w", errGenerationLost, err)
 	}
-	return err
+	return refused, err
 }
 
 // inDoubt keeps a chunk until the group's offset tells what became of its transaction.

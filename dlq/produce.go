@@ -21,6 +21,9 @@ type outRecord struct {
 	topic     string
 	partition int
 	record    kwire.Record
+
+	offset int64 // once it is written; -1 when the broker only said that it has it
+	ahead  bool  // one of the canary's
 }
 
 // errNoTopic says that a target does not exist.
@@ -142,6 +145,12 @@ func (s *sender) batch(ctx context.Context, indexes []int) error {
 		s.twice.Add(int64(len(batch)))
 	}
 	if err == nil {
+		for i, at := range indexes {
+			s.records[at].offset = -1
+			if ack.Offset >= 0 {
+				s.records[at].offset = ack.Offset + int64(i)
+			}
+		}
 		return nil
 	}
 	var refused *kwire.RefusedError
@@ -331,6 +340,7 @@ func (n *run) committedChunk(partition int, c *chunk) {
 	n.apply(partition, c.chunkResult)
 	n.report.Samples = append(n.report.Samples, c.samples[:min(len(c.samples), maxSamples-len(n.report.Samples))]...)
 	n.mu.Unlock()
+	n.canary.published(time.Now(), int(c.outcomes[OutcomeRepublished]))
 	n.progress.Lock()
 	defer n.progress.Unlock()
 	if n.cfg.Audit != nil {

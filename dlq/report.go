@@ -65,6 +65,8 @@ type Report struct {
 	// Rebalances is how often the partitions of this instance changed.
 	Rebalances int `json:"rebalances"`
 
+	// Canary is what became of the records sent ahead; nil without a canary.
+	Canary *CanaryReport `json:"canary,omitempty"`
 	// Reasons counts parked and skipped records by their reason; at most 100, then "other".
 	Reasons map[string]int64 `json:"reasons,omitempty"`
 	// OtherConsumers are, by origin topic, the other groups that see the republished records again.
@@ -133,6 +135,12 @@ func (r Report) String() string {
 	}{{"expired", r.Expired}, {"remaining", r.Remaining}, {"uncommitted", r.Uncommitted}, {"maybe twice", r.MaybeTwice}} {
 		if extra.n > 0 {
 			fmt.Fprintf(&b, "; %s %d", extra.name, extra.n)
+		}
+	}
+	if c := r.Canary; c != nil {
+		fmt.Fprintf(&b, "; canary sent %d, passed %d, came back %d", c.Sent, c.Passed, c.Returned)
+		if c.Unwatched > 0 {
+			fmt.Fprintf(&b, ", not watched %d", c.Unwatched)
 		}
 	}
 	if r.Complete {

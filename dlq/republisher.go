@@ -89,6 +89,7 @@ type run struct {
 	copies copies
 	front  front
 	newest newest
+	canary canary
 
 	compactedMu sync.Mutex
 	policies    map[string]string // cleanup.policy by topic
@@ -122,7 +123,7 @@ func newRun(cfg RepublisherConfig) *run {
 	if l, ok := cfg.Ledger.(*topicLedger); ok {
 		n.ledger = &topicLedger{topic: l.topic, run: n}
 	}
-	n.front.run, n.newest.run = n, n
+	n.front.run, n.newest.run, n.canary.run = n, n, n
 	n.policies = map[string]string{}
 	n.limiter = newLimiter(cfg.Rate)
 	n.report = Report{DryRun: cfg.DryRun, RunID: n.id, Topic: cfg.Topic, Group: cfg.Group, Target: cfg.Target.String(), Started: n.started, Reasons: map[string]int64{}}
@@ -254,6 +255,7 @@ func (n *run) generation(ctx, genCtx context.Context, gen *kafka.Generation) (fi
 		}
 		return false
 	}
+	n.canary.arm()
 	assigned := gen.Assignments[n.cfg.Topic]
 	n.cfg.Logger.LogAttrs(ctx, logInfo, "generation", logInt("generation", int(gen.ID)), logInt("partitions", len(assigned)))
 	var (
@@ -288,6 +290,7 @@ func (n *run) dryRun(ctx context.Context) error {
 	if err := n.loadLedger(ctx); err != nil {
 		return err
 	}
+	n.canary.arm()
 	var wg sync.WaitGroup
 	for p, end := range n.ends {
 		w := &worker{run: n, partition: p, end: end}

@@ -333,7 +333,7 @@ func (w *worker) judge(ctx context.Context, rec *Record, m *kafka.Message, c *ch
 		c.conclude(n, &p, OutcomeDuplicate, "", nil)
 		return true, nil
 	}
-	return false, nil
+	return false, n.canary.cameBack(m, rec.Attempt)
 }
 
 // republish checks where a record goes and queues it, or parks it with the reason why not.
@@ -388,7 +388,11 @@ func (w *worker) republish(ctx context.Context, c *chunk, rec *Record, m *kafka.
 			}
 		}
 	}
-	o := outRecord{topic: topic, partition: partition}
+	ahead, err := n.canary.admit(ctx, w, c)
+	if err != nil {
+		return err
+	}
+	o := outRecord{topic: topic, partition: partition, ahead: ahead}
 	o.record.Key, o.record.Value = rec.Out.Key, rec.Out.Value
 	o.record.Headers = n.withRetry(rec.Out.Headers, rec, now)
 	switch {
@@ -475,42 +479,53 @@ func (w *worker) flush(ctx context.Context, c *chunk) error {
 	n.limiter.wait(ctx, len(c.outs)+len(c.parked), c.bytes())
 	flushCtx, cancel := graceful(ctx, n.cfg.ShutdownTimeout)
 	defer cancel()
+	var err error
+	var refused map[int]string
 	if w.txn != nil {
-		return w.flushOnce(flushCtx, c)
+		refused, err = w.flushOnce(flushCtx, c)
+	} else {
+		refused, err = w.flushAll(flushCtx, c)
 	}
+	n.canary.flushed(c, refused, err == nil)
+	return err
+}
+
+// flushAll makes the outcomes true one after the other: park, produce, ledger, commit.
+func (w *worker) flushAll(flushCtx context.Context, c *chunk) (map[int]string, error) {
+	n := w.run
 	if err := n.parkAll(flushCtx, c.parked); err != nil {
-		return err
+		return nil, err
 	}
 	refused, twice, err := n.produceCounting(flushCtx, c.outs)
 	if err != nil {
 		n.doubtful(len(c.parked) + len(c.outs))
-		return fmt.Errorf("dlq: republish: %w", err)
+		return nil, fmt.Errorf("dlq: republish: %w", err)
 	}
 	c.maybeTwice += twice
 	late := c.settleOuts(n, refused)
 	if err := n.parkAll(flushCtx, late); err != nil {
 		n.doubtful(len(c.parked) + len(c.outs) - len(late))
-		return err
+		return nil, err
 	}
 	if n.ledger != nil && len(c.entries) > 0 {
 		if err := n.ledger.Record(flushCtx, c.entries); err != nil {
 			n.doubtful(len(c.parked) + len(c.outs))
-			return fmt.Errorf("dlq: ledger: %w", err)
+			return nil, fmt.Errorf("dlq: ledger: %w", err)
 		}
 	}
 	if err := w.commit(flushCtx, c); err != nil {
 		if n.ledger != nil { // which has the outcomes, so they stand
 			n.committedChunk(w.partition, c)
-			return err
+			return nil, err
 		}
 		n.mu.Lock()
 		n.unsure[w.partition] = c.chunkResult
 		n.mu.Unlock()
-		return err
+		return nil, err
 	}
 	w.position = c.to
 	n.committedChunk(w.partition, c)
-	return nil
+	return refused, nil
 }
 
 // settleOuts concludes what was written and returns what the brokers refused, to be parked.
