@@ -41,6 +41,7 @@ prepare_integration() {
     fi
     say "Kafka ${missing[*]} is left out: no image, and it can be neither pulled nor built (see above)"
   fi
+  "$ROOT/scripts/databases.sh" || true
   export CONNECT_INTEGRATION=1 KAFKA_VERSIONS="${have[*]}"
   # Ryuk's image may be out of reach, and internal/testutil cleans up by label. The ports are published on 127.0.0.1, also
   # where this runs inside something that looks like a container.

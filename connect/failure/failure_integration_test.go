@@ -1,21 +1,10 @@
 package failure_test
 
 import (
-	"archive/tar"
-	"bytes"
-	"compress/gzip"
-	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net"
-	"os"
-	"os/exec"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -30,10 +19,7 @@ import (
 
 func TestMain(m *testing.M) { testutil.Main(m) }
 
-const (
-	debezium     = "3.2.0.Final"
-	connectGroup = "connect-failure"
-)
+const connectGroup = "connect-failure"
 
 // world is a worker with Kafka's test plugins, exactly-once sources and, where Maven has them, a JDBC sink and a PostgreSQL source.
 type world struct {
@@ -41,8 +27,17 @@ type world struct {
 	client  *connect.Client
 }
 
-func newWorld(t *testing.T, plugins []testutil.Plugin) *world {
+func newWorld(t *testing.T) *world {
 	t.Helper()
+	// Where they are not there only the tests that need them skip, or fail.
+	var plugins []testutil.Plugin
+	for _, name := range []string{testutil.JDBCSink, testutil.PostgresSource} {
+		if dir, err := testutil.ConnectorDir(name); err == nil {
+			jars, err := filepath.Glob(filepath.Join(dir, "*.jar"))
+			require.NoError(t, err)
+			plugins = append(plugins, testutil.Plugin{Name: name, Files: jars})
+		}
+	}
 	opts := testutil.Options{
 		Workers: 1, TestPlugins: true, WorkerHeap: "384M", Plugins: plugins,
 		WorkerProperties: map[string]string{"group.id": connectGroup, "exactly.once.source.support": "enabled", "connector.client.config.override.policy": "All"},
@@ -114,17 +109,7 @@ const (
 // TestRealFailuresAreDiagnosed provokes failures on a real worker and reads its live status.
 func TestRealFailuresAreDiagnosed(t *testing.T) {
 	testutil.Integration(t)
-	var plugins []testutil.Plugin
-	var noJars error
-	for _, name := range []string{"debezium-connector-jdbc", "debezium-connector-postgres"} {
-		jars, err := plugin(t, name)
-		if err != nil {
-			noJars = err
-			break
-		}
-		plugins = append(plugins, testutil.Plugin{Name: name, Files: jars})
-	}
-	w := newWorld(t, plugins)
+	w := newWorld(t)
 	c := w.cluster
 	topic := func(t *testing.T, value []byte) string {
 		t.Helper()
@@ -205,9 +190,7 @@ func TestRealFailuresAreDiagnosed(t *testing.T) {
 		testutil.WaitForRecords(t, c.Brokers(), out, 2, 2*time.Minute)
 	})
 	t.Run("a database that cannot be reached", func(t *testing.T) {
-		if noJars != nil {
-			t.Skip("no connectors from Maven: ", noJars)
-		}
+		testutil.NeedConnector(t, testutil.JDBCSink)
 		gateway, err := c.Gateway(t.Context())
 		require.NoError(t, err)
 		name := c.ConnectorName(t, "unreachable")
@@ -219,15 +202,11 @@ func TestRealFailuresAreDiagnosed(t *testing.T) {
 		assert.Contains(t, d.Summary, host)
 	})
 	t.Run("a session that an administrator ended", func(t *testing.T) {
-		if noJars != nil {
-			t.Skip("no connectors from Maven: ", noJars)
-		}
-		gateway, err := c.Gateway(t.Context())
-		require.NoError(t, err)
-		pg := startPostgres(t, gateway.String())
+		testutil.NeedConnector(t, testutil.JDBCSink)
+		pg := testutil.StartPostgres(t, c, testutil.PostgresOptions{})
 		name, in := c.ConnectorName(t, "ended"), c.TopicName(t, "people")
 		testutil.CreateTopic(t, c.Brokers(), in, 1, nil)
-		pg.sql(t, "CREATE TABLE people (id int PRIMARY KEY, name text)")
+		pg.SQL(t, "CREATE TABLE people (id int PRIMARY KEY, name text)")
 		record := func(id int) *kgo.Record {
 			return &kgo.Record{
 				Topic: in,
@@ -236,30 +215,26 @@ func TestRealFailuresAreDiagnosed(t *testing.T) {
 			}
 		}
 		testutil.Produce(t, c.Brokers(), record(1))
-		w.create(t, name, jdbcConfig(in, pg.address, "postgres"))
-		eventually(t, "the first row", func() bool { return pg.sql(t, "SELECT count(*) FROM people") == "1" })
+		w.create(t, name, jdbcConfig(in, pg.Address, "postgres"))
+		eventually(t, "the first row", func() bool { return pg.SQL(t, "SELECT count(*) FROM people") == "1" })
 
 		// The driver finds a broken pipe: what the server says does not reach the trace.
-		pg.sql(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'PostgreSQL JDBC%'")
+		pg.SQL(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'PostgreSQL JDBC%'")
 		testutil.Produce(t, c.Brokers(), record(2))
 		d := w.failed(t, name)
 		assert.Equal(t, failure.ClassConnection, d.Class)
 		assert.Equal(t, failure.AdviceRestart, d.Restart)
 		w.restart(t, name)
 		w.running(t, name)
-		eventually(t, "the second row", func() bool { return pg.sql(t, "SELECT count(*) FROM people") == "2" })
+		eventually(t, "the second row", func() bool { return pg.SQL(t, "SELECT count(*) FROM people") == "2" })
 	})
 	t.Run("a replication session that an administrator ended", func(t *testing.T) {
-		if noJars != nil {
-			t.Skip("no connectors from Maven: ", noJars)
-		}
-		gateway, err := c.Gateway(t.Context())
-		require.NoError(t, err)
-		pg := startPostgres(t, gateway.String())
-		pg.sql(t, "CREATE TABLE people (id int PRIMARY KEY, name text)")
+		testutil.NeedConnector(t, testutil.PostgresSource)
+		pg := testutil.StartPostgres(t, c, testutil.PostgresOptions{})
+		pg.SQL(t, "CREATE TABLE people (id int PRIMARY KEY, name text)")
 		name, prefix := c.ConnectorName(t, "ended-source"), c.TopicName(t, "cdc")
 		out := prefix + ".public.people"
-		host, port, err := net.SplitHostPort(pg.address)
+		host, port, err := net.SplitHostPort(pg.Address)
 		require.NoError(t, err)
 		w.create(t, name, connect.Config{
 			"connector.class": "io.debezium.connector.postgresql.PostgresConnector", "tasks.max": "1", "topic.prefix": prefix,
@@ -269,18 +244,18 @@ func TestRealFailuresAreDiagnosed(t *testing.T) {
 			"errors.max.retries": "0",
 		})
 		active := "SELECT count(*) FROM pg_replication_slots WHERE active"
-		eventually(t, "streaming", func() bool { return pg.sql(t, active) == "1" })
+		eventually(t, "streaming", func() bool { return pg.SQL(t, active) == "1" })
 		testutil.CreateTopic(t, c.Brokers(), out, 1, nil)
-		pg.sql(t, "INSERT INTO people VALUES (1, 'x')")
+		pg.SQL(t, "INSERT INTO people VALUES (1, 'x')")
 		testutil.WaitForRecords(t, c.Brokers(), out, 1, 2*time.Minute)
-		pg.sql(t, "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active")
+		pg.SQL(t, "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active")
 		d := w.failed(t, name)
 		assert.Equal(t, failure.ClassConnection, d.Class)
 		assert.Equal(t, failure.AdviceRestart, d.Restart)
 		w.restart(t, name)
 		w.running(t, name)
-		eventually(t, "streaming again", func() bool { return pg.sql(t, active) == "1" })
-		pg.sql(t, "INSERT INTO people VALUES (2, 'x')")
+		eventually(t, "streaming again", func() bool { return pg.SQL(t, active) == "1" })
+		pg.SQL(t, "INSERT INTO people VALUES (2, 'x')")
 		testutil.WaitForRecords(t, c.Brokers(), out, 2, 2*time.Minute)
 	})
 }
@@ -302,137 +277,4 @@ func jdbcConfig(topic, address, user string) connect.Config {
 		"key.converter", "org.apache.kafka.connect.json.JsonConverter", "value.converter", "org.apache.kafka.connect.json.JsonConverter",
 		// The default pool keeps the cause out of the trace.
 		"connection.provider", "org.hibernate.engine.jdbc.connections.internal.DriverManagerConnectionProviderImpl")
-}
-
-// plugin fetches the jars of a Debezium connector through Maven, once per machine. The error says why there are none.
-func plugin(t *testing.T, name string) ([]string, error) {
-	t.Helper()
-	cache, err := os.UserCacheDir()
-	require.NoError(t, err)
-	dir := filepath.Join(cache, "reconnect-test", name+"-"+debezium)
-	if jars, err := filepath.Glob(filepath.Join(dir, "*.jar")); err == nil && len(jars) > 0 {
-		return jars, nil
-	}
-	mvn, err := exec.LookPath("mvn")
-	if err != nil {
-		return nil, err
-	}
-	temp := t.TempDir()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, mvn, "-q", "-B", "-ntp", "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy", "-Dartifact=io.debezium:"+name+":"+debezium+":tar.gz:plugin", "-DoutputDirectory="+temp).CombinedOutput()
-	if err != nil {
-		return nil, fmt.Errorf("maven: %w\n%s", err, out)
-	}
-	archives, err := filepath.Glob(filepath.Join(temp, "*.tar.gz"))
-	require.NoError(t, err)
-	require.Len(t, archives, 1)
-	fresh := filepath.Join(temp, "jars")
-	require.NoError(t, unpack(archives[0], fresh))
-	require.NoError(t, os.MkdirAll(filepath.Dir(dir), 0o750))
-	if err := os.Rename(fresh, dir); err != nil && !errors.Is(err, os.ErrExist) {
-		dir = fresh // another file system: use them where they are
-	}
-	return filepath.Glob(filepath.Join(dir, "*.jar"))
-}
-
-// unpack writes the jars of a plugin archive, without its folders.
-func unpack(archive, dir string) error {
-	f, err := os.Open(archive)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = f.Close() }()
-	gz, err := gzip.NewReader(f)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return err
-	}
-	files := tar.NewReader(gz)
-	for {
-		head, err := files.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		name := filepath.Base(head.Name)
-		if head.Typeflag != tar.TypeReg || filepath.Ext(name) != ".jar" {
-			continue
-		}
-		raw, err := io.ReadAll(io.LimitReader(files, 1<<28))
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), raw, 0o600); err != nil {
-			return err
-		}
-	}
-}
-
-// postgres is a server of this machine that containers reach.
-type postgres struct {
-	bin, dir, address string
-	port              int
-	as                *syscall.SysProcAttr
-}
-
-// startPostgres runs a new PostgreSQL server on the address, or skips the test where none is installed.
-func startPostgres(t *testing.T, address string) *postgres {
-	t.Helper()
-	bins, err := filepath.Glob("/usr/lib/postgresql/*/bin")
-	require.NoError(t, err)
-	if len(bins) == 0 {
-		t.Skip("no PostgreSQL server is installed (Debian: postgresql)")
-	}
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	port := listener.Addr().(*net.TCPAddr).Port
-	require.NoError(t, listener.Close())
-	dir, err := os.MkdirTemp("", "failure-pg") //nolint:usetesting // the server runs as another user, whom t.TempDir keeps out
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	p := &postgres{bin: bins[len(bins)-1], dir: dir, port: port, address: net.JoinHostPort(address, strconv.Itoa(port))}
-	if os.Geteuid() == 0 { // PostgreSQL refuses to run as root
-		owner, err := user.Lookup("postgres")
-		if err != nil {
-			t.Skip("root cannot run PostgreSQL and there is no user postgres")
-		}
-		uid, err := strconv.Atoi(owner.Uid)
-		require.NoError(t, err)
-		gid, err := strconv.Atoi(owner.Gid)
-		require.NoError(t, err)
-		require.NoError(t, os.Chown(dir, uid, gid))
-		p.as = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
-	}
-	p.run(t, "initdb", "-D", dir+"/data", "-A", "trust", "-U", "postgres", "--no-sync")
-	hba, err := os.OpenFile(dir+"/data/pg_hba.conf", os.O_APPEND|os.O_WRONLY, 0)
-	require.NoError(t, err)
-	_, err = hba.WriteString("host all all all trust\n")
-	require.NoError(t, errors.Join(err, hba.Close()))
-	p.run(t, "pg_ctl", "-D", dir+"/data", "-w", "-l", dir+"/log", "-o", fmt.Sprintf("-p %d -h %s -k %s -c fsync=off -c wal_level=logical", port, address, dir), "start")
-	t.Cleanup(func() {
-		cmd := exec.Command(filepath.Join(p.bin, "pg_ctl"), "-D", dir+"/data", "-m", "immediate", "-w", "stop")
-		cmd.SysProcAttr, cmd.Dir = p.as, dir
-		_ = cmd.Run()
-	})
-	return p
-}
-
-func (p *postgres) run(t *testing.T, name string, args ...string) string {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), filepath.Join(p.bin, name), args...)
-	cmd.SysProcAttr, cmd.Dir = p.as, p.dir
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	require.NoError(t, cmd.Run(), "%s: %s", name, &out)
-	return strings.TrimSpace(out.String())
-}
-
-func (p *postgres) sql(t *testing.T, statement string) string {
-	t.Helper()
-	return p.run(t, "psql", "-h", p.dir, "-p", strconv.Itoa(p.port), "-U", "postgres", "-At", "-c", statement)
 }

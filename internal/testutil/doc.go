@@ -15,5 +15,7 @@
 // KAFKA_VERSIONS lists the versions. A test that changes what others rely on makes its own with [NewCluster]; a program
 // without a testing.TB uses [Start] and [Cluster.Close].
 //
+// [StartPostgres] is a database that connectors reach, [NeedConnector] a connector for it.
+//
 // [Proxy] breaks the wire between a client and a server at a chosen request.
 package testutil
