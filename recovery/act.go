@@ -37,7 +37,11 @@ func act(ctx context.Context, c Connect, d Decision) (*connect.RestartPlan, Answ
 	if d.Connector == "" {
 		return nil, AnswerRefused, errors.New("recovery: the decision names no connector")
 	}
-	if d.Whole && !d.PerTask {
+	if d.Running && d.IncludeConnector && (!d.PerTask || len(d.Tasks) == 0) {
+		plan, err := c.Restart(ctx, d.Connector, connect.RestartOptions{IncludeTasks: len(d.Tasks) > 0})
+		return plan, answerOf(err), err
+	}
+	if d.Whole && !d.PerTask && !d.Running {
 		plan, err := c.Restart(ctx, d.Connector, connect.RestartOptions{IncludeTasks: len(d.Tasks) > 0, OnlyFailed: true})
 		if err != nil && plan != nil && (plan.Connector || len(plan.Tasks) > 0) {
 			// One by one, on an old version: a part was accepted, so it counts.
@@ -48,7 +52,7 @@ func act(ctx context.Context, c Connect, d Decision) (*connect.RestartPlan, Answ
 	var answers []Answer
 	var errs []error
 	if d.IncludeConnector {
-		_, err := c.Restart(ctx, d.Connector, connect.RestartOptions{OnlyFailed: !d.PerTask})
+		_, err := c.Restart(ctx, d.Connector, connect.RestartOptions{OnlyFailed: !d.PerTask && !d.Running})
 		answers, errs = append(answers, answerOf(err)), append(errs, err)
 	}
 	answer, err := actTasks(ctx, c, d, answers)

@@ -57,12 +57,13 @@ type Config struct {
 	Reach Reach
 	// ReachTimeout bounds one such question. Defaults to 5 s.
 	ReachTimeout time.Duration
-	// Progress tells whether records move; a connector whose number stands still for ProgressAfter is reported, never restarted. Defaults to none.
+	// Progress tells whether records move; a connector whose number stands still for ProgressAfter is reported, and restarted only where
+	// Policy.ActOn says so. Defaults to none; package recovery/kafkaprogress has one.
 	Progress Progress
 	// ProgressAfter should be at least five times the workers' offset.flush.interval.ms. Defaults to 5 min.
 	ProgressAfter time.Duration
-	// Workers tells whether the worker lives that a RUNNING instance claims to be on; one that is gone for twice Policy.RebalanceDelay is reported.
-	// Defaults to none; HTTPWorkers is one.
+	// Workers tells whether the worker lives that a RUNNING instance claims to be on; one that is gone for twice Policy.RebalanceDelay is reported, and acted on only where
+	// Policy.ActOn says so. Defaults to none; HTTPWorkers is one.
 	Workers Workers
 
 	// ObserveOnly decides and reports what it would do, and sends nothing.

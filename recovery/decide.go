@@ -75,6 +75,8 @@ type Decision struct {
 	Whole bool
 	// PerTask asks for one request per task even so.
 	PerTask bool
+	// Running reports that what is named is RUNNING, so that onlyFailed must not be asked for. Only where Policy.ActOn allows it.
+	Running bool
 	Attempt int  // its number, also State.Attempt.ID
 	Probe   bool // outside the budget
 	Left    int  // restarts left in the window after this decision; Unlimited without a bound
@@ -104,6 +106,7 @@ func Decide(policy Policy, state State, o Observation, now time.Time) Decision {
 		d.failed(&p, &o, now)
 	case o.Moving > 0 || o.Odd > 0 || o.State != connect.StateRunning:
 		d.waiting(&p, &o, now)
+	case d.found(&p, &o, now):
 	default:
 		d.running(&p, &o, now)
 	}

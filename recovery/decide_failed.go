@@ -303,7 +303,7 @@ func (d *Decision) probe(p *Policy, o *Observation, lead *Failed, now time.Time)
 // reserve writes the attempt down, so that it counts even if whoever sends it dies right after.
 func (d *Decision) reserve(p *Policy, o *Observation, lead *Failed, probe bool, now time.Time) {
 	s := &d.State
-	d.Action, d.Probe, d.PerTask = ActionRestart, probe, o.PerTask
+	d.Action, d.Probe, d.PerTask, d.Running = ActionRestart, probe, o.PerTask, o.running
 	set := make([]int, 0, len(o.Failed))
 	d.Whole = true
 	var rest []int

@@ -31,6 +31,7 @@ const (
 	EventZeroTasks    EventKind = "zero_tasks"    // RUNNING without tasks, which can be normal
 	EventGhost        EventKind = "ghost"         // RUNNING on a worker that does not answer
 	EventNoProgress   EventKind = "no_progress"   // RUNNING, but records wait and none moves
+	EventProgress     EventKind = "progress"      // they move again, or none waits any more
 )
 
 // The kinds of events about the whole cluster.
@@ -42,6 +43,7 @@ const (
 	EventStoreRecovered EventKind = "store_recovered"
 	EventStorm          EventKind = "storm" // many connectors fail at once
 	EventStormOver      EventKind = "storm_over"
+	EventGhostOver      EventKind = "ghost_over" // the worker answers again, or nothing claims to run on it any more
 )
 
 // Event is one thing that happened. It holds no trace, no config and no secret.
@@ -75,7 +77,8 @@ type Event struct {
 	NextAttempt time.Time `json:"nextAttempt,omitzero"` // zero when none is planned
 	Error       string    `json:"error,omitempty"`      // redacted
 
-	Worker string `json:"worker,omitempty"` // that does not answer
+	Worker  string `json:"worker,omitempty"`  // that does not answer
+	Waiting int64  `json:"waiting,omitempty"` // records that wait, where that is known
 
 	Count int      `json:"count,omitempty"` // connectors spoken of together; Connector then joins a few of Names
 	Names []string `json:"names,omitempty"`

@@ -138,7 +138,7 @@ func (s *Supervisor) observeGates(ctx context.Context, l *look, now time.Time) {
 		}
 		x.members = append(x.members, name)
 		x.class, x.summary = st.Class, st.Summary
-		if len(o.Failed) == 0 && o.State == connect.StateRunning && o.Moving == 0 && !st.HealthySince.IsZero() && now.Sub(st.HealthySince) >= canaryStable {
+		if !o.inTrouble() && o.State == connect.StateRunning && o.Moving == 0 && !st.HealthySince.IsZero() && now.Sub(st.HealthySince) >= s.proof(st.Fingerprint) {
 			// Whoever started it: something with this cause runs again.
 			x.release(now)
 		}
@@ -190,6 +190,14 @@ func (g *gate) release(now time.Time) {
 	g.canary, g.upSince, g.heldSince, g.failed = "", time.Time{}, time.Time{}, false
 }
 
+// proof is how long a connector must run before it speaks for others: that records move again shows later than a state.
+func (s *Supervisor) proof(fingerprint string) time.Duration {
+	if fingerprint == FingerprintNoProgress {
+		return s.cfg.ProgressAfter + 2*informEvery
+	}
+	return canaryStable
+}
+
 // watch looks how the canary fares.
 func (g *gate) watch(s *Supervisor, l *look, now time.Time) {
 	if g.canary == "" {
@@ -215,14 +223,14 @@ func (g *gate) watch(s *Supervisor, l *look, now time.Time) {
 			return
 		}
 	}
-	if o.Moving > 0 || o.State != connect.StateRunning && o.State != connect.StateFailed {
+	if o.Moving > 0 || o.State != connect.StateRunning && o.State != connect.StateFailed || o.Ghost || o.Stalled || o.Tasks == 0 && o.State == connect.StateRunning {
 		g.upSince = time.Time{}
 		return
 	}
 	if g.upSince.IsZero() {
 		g.upSince = now
 	}
-	if now.Sub(g.upSince) >= canaryStable {
+	if now.Sub(g.upSince) >= s.proof(rec.detail.state.Fingerprint) {
 		g.release(now)
 	}
 }

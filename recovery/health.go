@@ -225,7 +225,9 @@ func message(kind EventKind, name string, h *ConnectorHealth) string {
 	case EventGhost:
 		return name + " is RUNNING on a worker that does not answer"
 	case EventNoProgress:
-		return name + " is RUNNING, but no record moves"
+		return name + " is RUNNING, but records wait and none moves"
+	case EventProgress:
+		return name + ": records move again, or none waits"
 	default:
 		return name + ": " + h.Reason.Text()
 	}

@@ -280,6 +280,7 @@ func (s *Supervisor) one(ctx context.Context, r due) (Answer, error) {
 	now := s.now()
 	o := s.observe(st)
 	o.Connector, o.ConfigHash, o.Reach, o.Hold, o.Release, o.Single, o.PerTask = r.name, r.o.ConfigHash, r.o.Reach, r.o.Hold, r.o.Release, r.o.Single, s.perTask
+	o.Ghost, o.Stalled = r.o.Ghost, r.o.Stalled
 	d := Decide(r.p, r.rec.detail.state, o, now)
 	if d.Action != ActionRestart {
 		return "", s.apply(ctx, r.name, r.rec, &o, d, now)

@@ -118,7 +118,8 @@ func (s *Supervisor) look(ctx context.Context) (*look, error) {
 		o := s.observe(&st)
 		name := strings.Clone(st.Name)
 		o.Connector = name
-		if o.well() && !s.remembers(name) {
+		o.Ghost, o.Stalled = s.informer.ghosts[name], s.informer.stalled[name]
+		if o.well() && !o.inTrouble() && !s.remembers(name) {
 			l.well[name] = o.seen()
 			continue
 		}

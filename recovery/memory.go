@@ -180,7 +180,7 @@ func (s *Supervisor) storeWorked(ctx context.Context) {
 // cannot be read is no change.
 func (s *Supervisor) readConfig(ctx context.Context, name string, rec *record, o *Observation, now time.Time) {
 	d := rec.detail
-	if len(o.Failed) == 0 || d.state.Bad == 0 && !d.state.Down {
+	if !o.inTrouble() || d.state.Bad == 0 && !d.state.Down {
 		d.config = nil
 		return
 	}

@@ -83,7 +83,7 @@ func (o NotifyOptions) withDefaults() (NotifyOptions, error) {
 // lasting are the kinds that stay true until something ends them; the others are told once.
 func (k EventKind) lasting() bool {
 	switch k {
-	case EventExhausted, EventHeld, EventFailed, EventBlind, EventSweepFailed, EventStoreFailed, EventStorm:
+	case EventExhausted, EventHeld, EventFailed, EventBlind, EventSweepFailed, EventStoreFailed, EventStorm, EventGhost, EventNoProgress:
 		return true
 	default:
 		return false
@@ -93,8 +93,10 @@ func (k EventKind) lasting() bool {
 // ends lists the kinds that an event ends.
 func (k EventKind) ends() []EventKind {
 	switch k {
-	case EventRecovered, EventGone, EventAcknowledged, EventUnwatched:
+	case EventRecovered, EventAcknowledged:
 		return []EventKind{EventExhausted, EventHeld, EventFailed}
+	case EventGone, EventUnwatched:
+		return []EventKind{EventExhausted, EventHeld, EventFailed, EventNoProgress}
 	case EventRearmed, EventReleased:
 		return []EventKind{EventExhausted, EventHeld}
 	case EventSweepRecovered:
@@ -103,6 +105,10 @@ func (k EventKind) ends() []EventKind {
 		return []EventKind{EventStoreFailed}
 	case EventStormOver:
 		return []EventKind{EventStorm}
+	case EventGhostOver:
+		return []EventKind{EventGhost}
+	case EventProgress:
+		return []EventKind{EventNoProgress}
 	default:
 		return nil
 	}
@@ -156,7 +162,7 @@ func (c *courier) take(e Event) {
 	defer c.mu.Unlock()
 	for _, kind := range e.Kind.ends() {
 		for key, a := range c.alerts {
-			if key.kind != kind || key.connector != e.Connector || a.ended != nil || e.Kind == EventStormOver && key.fingerprint != e.Fingerprint {
+			if key.kind != kind || key.connector != e.Connector || a.ended != nil || (e.Kind == EventStormOver || e.Kind == EventGhostOver) && key.fingerprint != e.Fingerprint {
 				continue
 			}
 			if !slices.ContainsFunc(a.sent, func(t time.Time) bool { return !t.IsZero() }) {

@@ -29,6 +29,10 @@ type Observation struct {
 	// Placement changes when any instance is on another worker.
 	Placement uint64
 
+	// Ghost says that an instance is RUNNING on a worker that has been gone for long, Stalled that records wait and none has moved for long. Both are
+	// reported by whoever looks for it, and acted on only where Policy.ActOn says so.
+	Ghost, Stalled bool
+
 	// ConfigHash is a keyed hash of the connector's config, or empty when it was not read.
 	ConfigHash string
 	// Reach is what a probe of the other side found.
@@ -43,7 +47,8 @@ type Observation struct {
 	// when they are restarted with their connector (KAFKA-13719).
 	PerTask bool
 
-	tasks []TaskState // that are not RUNNING; see Supervisor.observe
+	running bool        // Failed lists what is RUNNING and to be restarted even so
+	tasks   []TaskState // that are not RUNNING; see Supervisor.observe
 }
 
 // Failed is one FAILED instance.

@@ -74,6 +74,8 @@ type Policy struct {
 	// RestartAuthentication allows restarts after class authentication. Each task that starts logs in again with the same password, which is how
 	// accounts get locked; so it is off by default and the connector is held until it is acknowledged or its config changes.
 	RestartAuthentication bool
+	// ActOn says what is restarted although nothing is FAILED. Defaults to nothing: it is reported.
+	ActOn ActOn
 	// KeepLatch keeps an exhausted or held connector so when its config changes. By default a changed config allows one more restart, twice per Window.
 	KeepLatch bool
 }
@@ -136,6 +138,12 @@ func (p Policy) Validate() error {
 	}
 	if !(p.Jitter < 1) {
 		bad("Jitter is %v: use a share below 1, or a negative value for none", p.Jitter)
+	}
+	if p.ActOn&^actAll != 0 {
+		bad("ActOn is %#x: use ActZeroTasks, ActGhost, ActNoProgress and ActSources", uint8(p.ActOn))
+	}
+	if p.ActOn == ActSources {
+		bad("ActOn is ActSources alone: it widens ActGhost and ActNoProgress, so name one of them, too")
 	}
 	if p.MaxDelay < p.RestartDelay {
 		bad("MaxDelay (%v) is shorter than RestartDelay (%v)", p.MaxDelay, p.RestartDelay)

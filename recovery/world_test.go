@@ -50,6 +50,8 @@ type part struct {
 	taskCalls []time.Time
 	// onRestart says how a restarted task fares: how long it runs before it fails with the trace; a negative time means for good.
 	onRestart func(task int) (runs time.Duration, trace string)
+	onPlain   func() // after a restart that does not ask for onlyFailed
+	opts      []connect.RestartOptions
 	hidden    bool // no status
 }
 
@@ -97,6 +99,12 @@ func (w *world) restarts(name string) []time.Duration {
 		out = append(out, at.Sub(w.start))
 	}
 	return out
+}
+
+func (w *world) options(name string) []connect.RestartOptions {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.connectors[name].opts)
 }
 
 func (w *world) count(call string) int {
@@ -219,7 +227,10 @@ func (w *world) Restart(ctx context.Context, name string, opts connect.RestartOp
 		}
 	}
 	p := w.connectors[name]
-	p.restarts = append(p.restarts, time.Now())
+	p.restarts, p.opts = append(p.restarts, time.Now()), append(p.opts, opts)
+	if p.onPlain != nil && !opts.OnlyFailed {
+		p.onPlain()
+	}
 	plan := &connect.RestartPlan{Name: name}
 	if p.state == connect.StateFailed {
 		plan.Connector = true
