@@ -207,7 +207,7 @@ func (s *Supervisor) sweepWorked(ctx context.Context) {
 	s.stats.LastSweep = now
 	s.stats.LastError = ""
 	s.view.Unlock()
-	s.failures = 0
+	s.failures, s.sighted = 0, now
 	if s.badSweep || s.blind {
 		s.badSweep, s.blind = false, false
 		s.emit(ctx, Event{Kind: EventSweepRecovered, Time: now, Cluster: s.cfg.Cluster, Message: "the connectors' statuses can be read again"})

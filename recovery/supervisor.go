@@ -15,9 +15,6 @@ var ErrRunning = errors.New("recovery: the supervisor runs already")
 // maxPause is the longest time between two tries of something that fails.
 const maxPause = 5 * time.Minute
 
-// maxLeadPause is the same for standing for election: it adds to the time without a leader.
-const maxLeadPause = 15 * time.Second
-
 // Supervisor watches the connectors of one Connect cluster and restarts what a restart can fix. It is safe for concurrent use.
 type Supervisor struct {
 	c   Connect
@@ -27,6 +24,8 @@ type Supervisor struct {
 	wake    chan struct{}
 	running atomic.Bool
 	leading atomic.Bool // with an Elector
+
+	sightless bool // Run only: the lead was given away because Connect could not be seen
 
 	// Only the pass touches these.
 	loaded      bool
@@ -40,6 +39,7 @@ type Supervisor struct {
 	badSweep    bool
 	blind       bool
 	failures    int        // sweeps in a row
+	sighted     time.Time  // with an Elector: when Connect was last seen, or the lead began
 	configReads int        // in this pass
 	guard       sync.Mutex // loaded and storeBad, which concurrent restarts touch
 	emitting    sync.Mutex
@@ -123,33 +123,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	if s.cfg.Elector == nil {
 		return s.loop(ctx)
 	}
-	pause := time.Second
-	for ctx.Err() == nil {
-		began := time.Now()
-		err := s.cfg.Elector.Lead(ctx, func(ctx context.Context) error {
-			if err := s.forget(ctx); err != nil {
-				return nil // the lead was lost before anything was done
-			}
-			s.leading.Store(true)
-			defer s.leading.Store(false)
-			return s.loop(ctx)
-		})
-		if permanent(err) {
-			return err
-		}
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			s.cfg.Logger.WarnContext(ctx, "no lead", "err", err)
-		}
-		if time.Since(began) > maxLeadPause {
-			pause = time.Second
-		}
-		wait(ctx, pause, nil)
-		pause = min(2*pause, maxLeadPause)
-	}
-	return nil
+	return s.lead(ctx)
 }
 
 // deliver starts telling people; what it returns ends that and waits for it.
@@ -173,16 +147,6 @@ func (s *Supervisor) undelivered(err error) {
 	s.stats.NotifyErrors++
 }
 
-// forget makes the next pass read the store again: another supervisor may have led in between.
-func (s *Supervisor) forget(ctx context.Context) error {
-	if err := s.lock(ctx); err != nil {
-		return err
-	}
-	defer s.unlock()
-	s.loaded = false
-	return nil
-}
-
 func (s *Supervisor) loop(ctx context.Context) error {
 	for {
 		// Reconcile returns at once when ctx has ended.
@@ -197,6 +161,9 @@ func (s *Supervisor) loop(ctx context.Context) error {
 			return err
 		case err != nil:
 			s.cfg.Logger.WarnContext(ctx, "pass failed", "err", err)
+			if s.lostSight(ctx, err) {
+				return errSightless
+			}
 		}
 		wait(ctx, res.RequeueAfter, s.wake)
 	}
