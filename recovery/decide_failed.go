@@ -124,11 +124,24 @@ func (d *Decision) answered(p *Policy, o *Observation, lead *Failed, now time.Ti
 		}
 	}
 	deadline := a.At.Add(p.VerifyTimeout)
+	lost := a.Answer == "" && !a.Up && !changed
+	if lost {
+		deadline = a.At.Add(min(p.VerifyTimeout, p.RestartDelay))
+	}
 	switch {
 	case !still || a.Moved && a.Up:
 		// What was restarted runs and something else failed, or a rebalance started it afresh: a new failure, and no word on our restart.
 		s.Attempt = Attempt{}
 		s.Bad, s.BadSince = 0, time.Time{}
+		return true
+	case lost && !now.Before(deadline):
+		// Whoever reserved it died, or was cut off, before it knew the answer, and nothing has happened: it stays counted, and the next one need not wait.
+		probe := a.Probe
+		s.Attempt = Attempt{}
+		s.Bad, s.BadSince, s.Next = p.FailureThreshold, now, now
+		if probe {
+			s.Next = now.Add(p.probeDelay(o.Connector, s))
+		}
 		return true
 	case a.Answer == AnswerFailed:
 	case !now.Before(deadline):

@@ -329,12 +329,28 @@ func TestACrashBetweenReservationAndAnswerCounts(t *testing.T) {
 	dec := recovery.Decide(plain, d.state, o, d.now)
 	require.Equal(t, recovery.ActionRestart, dec.Action)
 	d.state = dec.State // and no Settle
-	d.play(4*time.Minute, flapper(d, 0))
+	d.play(plain.Defaults().RestartDelay-time.Second, flapper(d, 0))
 	assert.Empty(t, d.restarts, "it may still run")
 	assert.Equal(t, recovery.PhaseVerifying, d.state.Phase)
-	d.play(10*time.Minute, flapper(d, 0))
-	assert.NotEmpty(t, d.restarts)
-	assert.Equal(t, 2, d.state.Restarts.Len())
+	d.play(time.Minute, flapper(d, 0))
+	assert.Len(t, d.restarts, 1, "whoever sent it does not know either: nobody waits for VerifyTimeout")
+	assert.Equal(t, 2, d.state.Restarts.Len(), "the lost one counts")
+}
+
+func TestARestartWhoseSenderDiedIsWaitedForOnceItIsSeenToBeUnderWay(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, plain)
+	d.play(time.Minute, flapper(d, 0))
+	o := d.failed()
+	o.Connector = "orders"
+	dec := recovery.Decide(plain, d.state, o, d.now)
+	require.Equal(t, recovery.ActionRestart, dec.Action)
+	moving := o
+	moving.Failed, moving.Moving, moving.Restarting = nil, 1, 1
+	state := recovery.Decide(plain, dec.State, moving, d.now.Add(30*time.Second)).State
+	dec = recovery.Decide(plain, state, moving, d.now.Add(4*time.Minute))
+	assert.Equal(t, recovery.ActionNone, dec.Action, "RESTARTING was seen: it was sent, and takes its time")
+	assert.Equal(t, recovery.PhaseVerifying, dec.State.Phase)
 }
 
 func TestAuthenticationIsHeldWithoutARestart(t *testing.T) {

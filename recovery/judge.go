@@ -290,7 +290,8 @@ func (s *Supervisor) one(ctx context.Context, r due) (Answer, error) {
 	}
 	s.note(r.rec, &o, d)
 	s.signals(ctx, r.name, r.rec, d, now)
-	actx, cancel := context.WithTimeout(ctx, s.cfg.RequestTimeout)
+	// From the reservation on: whoever was frozen in between must not come hours later with a restart that has left the window by then.
+	actx, cancel := context.WithDeadline(ctx, now.Add(s.cfg.RequestTimeout))
 	plan, answer, aerr := act(actx, s.c, d)
 	cancel()
 	// What was reserved is settled even when ctx has ended meanwhile: a refusal that is not written down costs a restart.
