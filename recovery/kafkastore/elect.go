@@ -11,7 +11,9 @@ import (
 	"github.com/go-reconnect/reconnect/recovery"
 )
 
-// Lead waits until this process is the one that leads, runs fn, and returns what fn returns when fn ends or the lead is lost, which ends fn's context.
+// Lead waits until this process is the one that leads and runs fn until fn ends or the lead is lost, which ends fn's context. It returns what fn returns;
+// but where the group has only been rebalanced, because another supervisor came or went, and fn returns nil, it stays a member and runs fn again as
+// soon as it leads again: leaving would disturb whoever leads now, who would leave in turn.
 // Whoever is asked to lead while another one still believes to be leading is safe: Load fences that one.
 func (s *Store) Lead(ctx context.Context, fn func(context.Context) error) error {
 	s.mu.Lock()
@@ -42,14 +44,25 @@ func (s *Store) Lead(ctx context.Context, fn func(context.Context) error) error 
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
+			if errors.Is(err, kafka.RebalanceInProgress) {
+				continue // still a member
+			}
 			return fmt.Errorf("kafkastore: group %s: %w", s.cfg.Group, err)
 		}
 		if len(gen.Assignments[s.cfg.Topic]) == 0 {
 			continue // Next waits for the generation to end
 		}
-		return s.lead(ctx, gen, fn)
+		if err := s.lead(ctx, gen, fn); !errors.Is(err, errRebalanced) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
 	}
 }
+
+// errRebalanced is how lead says that fn ended well because the generation did.
+var errRebalanced = errors.New("kafkastore: the group was rebalanced")
 
 // lead runs fn inside a generation.
 func (s *Store) lead(ctx context.Context, gen *kafka.Generation, fn func(context.Context) error) error {
@@ -61,7 +74,11 @@ func (s *Store) lead(ctx context.Context, gen *kafka.Generation, fn func(context
 		defer stop()
 		s.setLeading(true)
 		defer s.setLeading(false)
-		result <- fn(lctx)
+		err := fn(lctx)
+		if err == nil && gctx.Err() != nil {
+			err = errRebalanced
+		}
+		result <- err
 	})
 	return <-result
 }
