@@ -2,6 +2,7 @@ package kafkastore_test
 
 import (
 	"context"
+	"os"
 	"testing"
 	"time"
 
@@ -13,7 +14,12 @@ import (
 	"github.com/go-reconnect/reconnect/recovery/kafkastore"
 )
 
-func TestMain(m *testing.M) { testutil.Main(m) }
+func TestMain(m *testing.M) {
+	if job := os.Getenv(twinEnv); job != "" {
+		os.Exit(runTwin(job))
+	}
+	testutil.Main(m)
+}
 
 func TestIntegrationARealBrokerFencesAndElects(t *testing.T) {
 	testutil.EachVersion(t, func(t *testing.T, c *testutil.Cluster) {
