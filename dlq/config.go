@@ -85,6 +85,12 @@ type RepublisherConfig struct {
 	ExactlyOnce bool
 	// TransactionTimeout is when a broker gives a transaction up. Defaults to 60 s.
 	TransactionTimeout time.Duration
+	// KeyOrder says whether a record that is parked or deferred holds back the later ones of its key. Defaults to
+	// KeyOrderOn with Follow, else KeyOrderOff.
+	KeyOrder KeyOrder
+	// MaxHeldKeys bounds the memory of KeyOrderOn, 50 bytes or so a key: a run that holds back more ends with a
+	// *HeldKeysError. Defaults to 200,000.
+	MaxHeldKeys int
 	// Canary tries a large run on a few records first, and stops one that follows when what it republishes comes back. On by
 	// default above 1,000 records.
 	Canary Canary
@@ -190,6 +196,16 @@ func (c *RepublisherConfig) check() error {
 	default:
 		add(fmt.Errorf("dlq: Stale %d is none of StalePark, StaleSkip, StaleAllow", c.Stale))
 	}
+	switch c.KeyOrder {
+	case KeyOrderDefault:
+		c.KeyOrder = KeyOrderOff
+		if c.Follow {
+			c.KeyOrder = KeyOrderOn
+		}
+	case KeyOrderOn, KeyOrderOff:
+	default:
+		add(fmt.Errorf("dlq: KeyOrder %d is none of KeyOrderDefault, KeyOrderOn, KeyOrderOff", c.KeyOrder))
+	}
 	switch {
 	case c.Target == Target{}:
 		add(errors.New("dlq: Target is not set: choose ToOrigin(), or ToTopic with the name of a topic"))
@@ -218,6 +234,7 @@ func (c *RepublisherConfig) check() error {
 		{"ChunkRecords", &c.ChunkRecords, 1000, 1},
 		{"InFlightBytes", &c.InFlightBytes, 32 << 20, 1 << 16},
 		{"BatchBytes", &c.BatchBytes, 900_000, 1 << 10},
+		{"MaxHeldKeys", &c.MaxHeldKeys, 200_000, 1},
 	} {
 		if *f.value == 0 {
 			*f.value = f.zero

@@ -25,6 +25,8 @@ type Record struct {
 	Attempt int
 	// Err is what Parse said of the headers: nil, ErrNoContext, or one or more *HeaderError.
 	Err error
+
+	order uint64 // see keyOrder
 }
 
 // Handler decides what becomes of a record. It is called for one record at a time per partition, in order, and
@@ -58,7 +60,7 @@ func Skip(reason string) Decision { return Decision{kind: decideSkip, reason: re
 
 // RetryAfter appends the record, as read, to the dead letter queue again with a header that says not before when, and
 // goes on (`deferred`): nothing waits in memory. It counts as an attempt. A run that meets the record too early defers it
-// again without counting.
+// again without counting. See RetryDelay for a delay that grows with the attempts.
 func RetryAfter(d time.Duration) Decision { return Decision{kind: decideRetryAfter, delay: d} }
 
 // String names the decision and its reason.

@@ -208,6 +208,25 @@ func TestAStaleGenerationDoesNotRewindTheGroup(t *testing.T) {
 	assert.Equal(t, 10, e.prove(t, n), "written twice and said so")
 }
 
+// refuseLarge refuses batches as a broker does that looks at max.message.bytes, which kfake does not.
+func (e *embedded) refuseLarge(topic string, limit int) {
+	e.ControlKey(apiProduce, func(req kmsg.Request) (kmsg.Response, error, bool) {
+		e.KeepControl()
+		p := req.(*kmsg.ProduceRequest)
+		if p.Topics[0].Topic != topic || len(p.Topics[0].Partitions[0].Records) <= limit {
+			return nil, nil, false
+		}
+		res := p.ResponseKind().(*kmsg.ProduceResponse)
+		st := kmsg.NewProduceResponseTopic()
+		st.Topic = topic
+		sp := kmsg.NewProduceResponseTopicPartition()
+		sp.Partition, sp.ErrorCode = p.Topics[0].Partitions[0].Partition, kerr.MessageTooLarge.Code
+		st.Partitions = append(st.Partitions, sp)
+		res.Topics = append(res.Topics, st)
+		return res, nil, true
+	})
+}
+
 func TestOversizeRecordsAreParkedAloneAndOthersPass(t *testing.T) {
 	t.Parallel()
 	e := newEmbedded(t, 1, map[string]int{"orders-dlq": 1})
@@ -222,22 +241,7 @@ func TestOversizeRecordsAreParkedAloneAndOthersPass(t *testing.T) {
 		records = append(records, deadLetter(0, 1, int64(i), id(i), bytes.Repeat([]byte("x"), size)))
 	}
 	e.produce(t, records...)
-	// kfake does not look at max.message.bytes, so refuse what a broker would.
-	e.ControlKey(apiProduce, func(req kmsg.Request) (kmsg.Response, error, bool) {
-		e.KeepControl()
-		p := req.(*kmsg.ProduceRequest)
-		if p.Topics[0].Topic != "orders" || len(p.Topics[0].Partitions[0].Records) <= 20_000 {
-			return nil, nil, false
-		}
-		res := p.ResponseKind().(*kmsg.ProduceResponse)
-		st := kmsg.NewProduceResponseTopic()
-		st.Topic = "orders"
-		sp := kmsg.NewProduceResponseTopicPartition()
-		sp.Partition, sp.ErrorCode = p.Topics[0].Partitions[0].Partition, kerr.MessageTooLarge.Code
-		st.Partitions = append(st.Partitions, sp)
-		res.Topics = append(res.Topics, st)
-		return res, nil, true
-	})
+	e.refuseLarge("orders", 20_000)
 	report := mustRun(t, e.config("fix", dlq.ToOrigin()))
 	assert.EqualValues(t, n-3, report.Republished)
 	assert.EqualValues(t, 3, report.Parked)

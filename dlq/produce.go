@@ -24,6 +24,9 @@ type outRecord struct {
 
 	offset int64 // once it is written; -1 when the broker only said that it has it
 	ahead  bool  // one of the canary's
+
+	order  uint64 // of its key, see keyOrder
+	source int64  // its offset in the dead letter queue
 }
 
 // errNoTopic says that a target does not exist.
@@ -108,6 +111,7 @@ type sender struct {
 	partition int
 	records   []outRecord
 	refused   map[int]string
+	held      map[uint64]bool // keys of refused records
 	twice     *atomic.Int64
 }
 
@@ -133,7 +137,7 @@ func (s *sender) all(ctx context.Context, indexes []int) error {
 
 // batch writes one batch. One that is refused is taken apart until the culprits are known.
 func (s *sender) batch(ctx context.Context, indexes []int) error {
-	if len(indexes) == 0 {
+	if indexes = s.inOrder(indexes); len(indexes) == 0 {
 		return nil
 	}
 	batch := make([]kwire.Record, len(indexes))
@@ -185,11 +189,30 @@ func (s *sender) batch(ctx context.Context, indexes []int) error {
 
 func (s *sender) refuse(indexes []int, reason string) {
 	if s.refused == nil {
-		s.refused = map[int]string{}
+		s.refused, s.held = map[int]string{}, map[uint64]bool{}
 	}
 	for _, i := range indexes {
 		s.refused[i] = reason
+		if k := s.records[i].order; k != 0 {
+			s.held[k] = true
+		}
 	}
+}
+
+// inOrder leaves out the records whose key has one that was refused: they are parked behind it.
+func (s *sender) inOrder(indexes []int) []int {
+	if len(s.held) == 0 {
+		return indexes
+	}
+	out := make([]int, 0, len(indexes))
+	for _, i := range indexes {
+		if s.held[s.records[i].order] {
+			s.refused[i] = reasonBehind
+			continue
+		}
+		out = append(out, i)
+	}
+	return out
 }
 
 func (s *sender) reason(err error, size int) string {

@@ -90,6 +90,7 @@ type run struct {
 	front  front
 	newest newest
 	canary canary
+	order  *keyOrder
 
 	compactedMu sync.Mutex
 	policies    map[string]string // cleanup.policy by topic
@@ -124,6 +125,7 @@ func newRun(cfg RepublisherConfig) *run {
 		n.ledger = &topicLedger{topic: l.topic, run: n}
 	}
 	n.front.run, n.newest.run, n.canary.run = n, n, n
+	n.order = newKeyOrder(&cfg)
 	n.policies = map[string]string{}
 	n.limiter = newLimiter(cfg.Rate)
 	n.report = Report{DryRun: cfg.DryRun, RunID: n.id, Topic: cfg.Topic, Group: cfg.Group, Target: cfg.Target.String(), Started: n.started, Reasons: map[string]int64{}}

@@ -265,6 +265,7 @@ func (w *worker) decide(ctx context.Context, m *kafka.Message, c *chunk) error {
 	f, sets, err := parse(m.Headers)
 	rec := Record{Message: *m, Failure: f, Sets: sets, Err: err}
 	rec.Attempt = max(n.retryCount(m.Headers), sets-1, 0)
+	rec.order = n.order.key(m, &f)
 	if done, err := w.judge(ctx, &rec, m, c); done || err != nil {
 		return err
 	}
@@ -279,20 +280,19 @@ func (w *worker) decide(ctx context.Context, m *kafka.Message, c *chunk) error {
 	}
 	switch d.kind {
 	case decideSkip:
+		n.order.free(rec.order, m.Offset)
 		p := n.parked(&rec, m, "")
 		c.conclude(n, &p, OutcomeSkipped, d.reason, nil)
 	case decideRetryAfter:
 		if reason, over := n.overBudget(rec.Attempt); over {
-			w.park(c, &rec, m, reason)
-			return nil
+			return w.park(c, &rec, m, reason)
 		}
 		headers := n.withRetry(without(m.Headers, n.cfg.RetryCountHeader, n.cfg.RetryTimestampHeader, HeaderNotBefore), &rec, now)
-		headers = append(headers, kafka.Header{Key: HeaderNotBefore, Value: decimalBytes(now.Add(d.delay).UnixMilli())})
-		w.deferAgain(c, &rec, headers)
+		return w.deferUntil(c, &rec, headers, ceilMilli(now.Add(d.delay)))
 	case decideRepublish:
 		return w.republish(ctx, c, &rec, m, now)
 	case decidePark:
-		w.park(c, &rec, m, d.reason)
+		return w.park(c, &rec, m, d.reason)
 	}
 	return nil
 }
@@ -306,19 +306,28 @@ func (w *worker) judge(ctx context.Context, rec *Record, m *kafka.Message, c *ch
 	}
 	if n.cfg.Filter.active() && !n.cfg.Filter.matches(rec, func() string { return n.cfg.Diagnose(rec.Failure.StackTrace).Fingerprint }) {
 		if n.cfg.Filter.ParkUnmatched {
-			w.park(c, rec, m, "does not match the filter")
-		} else {
-			c.count(OutcomeLeft, "")
+			return true, w.park(c, rec, m, "does not match the filter")
 		}
+		c.count(OutcomeLeft, "")
 		return true, nil
 	}
-	if due, ok := notBefore(m.Headers); ok && due.After(time.Now()) {
+	ahead, behind := n.order.behind(rec.order, m)
+	due, deferred := notBefore(m.Headers)
+	if behind && ahead.due != 0 { // it waits as long, and is put back behind it
+		if at := time.UnixMilli(ahead.due); !deferred || at.After(due) {
+			due = at
+		}
+		if err := w.pace(ctx, m, due, c); err != nil {
+			return false, err
+		}
+		return true, w.deferUntil(c, rec, m.Headers, due.UnixMilli())
+	}
+	if deferred && due.After(time.Now()) {
 		if err := w.pace(ctx, m, due, c); err != nil {
 			return false, err
 		}
 		if due.After(time.Now()) {
-			w.deferAgain(c, rec, m.Headers)
-			return true, nil
+			return true, w.deferUntil(c, rec, m.Headers, due.UnixMilli())
 		}
 	}
 	pending, err := n.front.pending(ctx, &rec.Failure, w.since())
@@ -332,6 +341,8 @@ func (w *worker) judge(ctx context.Context, rec *Record, m *kafka.Message, c *ch
 		p := n.parked(rec, m, "")
 		c.conclude(n, &p, OutcomeDuplicate, "", nil)
 		return true, nil
+	case behind:
+		return true, w.park(c, rec, m, reasonBehind)
 	}
 	return false, n.canary.cameBack(m, rec.Attempt)
 }
@@ -341,27 +352,22 @@ func (w *worker) republish(ctx context.Context, c *chunk, rec *Record, m *kafka.
 	n := w.run
 	topic := rec.Out.Topic
 	if reason, over := n.overBudget(rec.Attempt); over {
-		w.park(c, rec, m, reason)
-		return nil
+		return w.park(c, rec, m, reason)
 	}
 	switch {
 	case topic == "":
-		w.park(c, rec, m, "origin unknown: no error context")
-		return nil
+		return w.park(c, rec, m, "origin unknown: no error context")
 	case !isTopicName(topic):
-		w.park(c, rec, m, "origin is no topic name")
-		return nil
+		return w.park(c, rec, m, "origin is no topic name")
 	case topic == n.cfg.Topic && n.cfg.Target.origin && topic == rec.Failure.Topic:
-		w.park(c, rec, m, "origin is the dead letter queue itself")
-		return nil
+		return w.park(c, rec, m, "origin is the dead letter queue itself")
 	case topic == n.cfg.Topic:
 		return fmt.Errorf("dlq: handler: record %s-%d@%d: Out.Topic is the dead letter queue itself; RetryAfter puts a record back", m.Topic, m.Partition, m.Offset)
 	}
 	partition, err := n.partitionFor(ctx, topic, rec.Out.Partition, rec.Out.Key)
 	switch {
 	case errors.Is(err, errNoTopic):
-		w.park(c, rec, m, "target topic "+topic+" does not exist")
-		return nil
+		return w.park(c, rec, m, "target topic "+topic+" does not exist")
 	case err != nil:
 		return err
 	}
@@ -383,8 +389,7 @@ func (w *worker) republish(ctx context.Context, c *chunk, rec *Record, m *kafka.
 				c.conclude(n, &p, OutcomeSkipped, reason, nil)
 				return nil
 			case reason != "":
-				w.park(c, rec, m, reason)
-				return nil
+				return w.park(c, rec, m, reason)
 			}
 		}
 	}
@@ -392,7 +397,8 @@ func (w *worker) republish(ctx context.Context, c *chunk, rec *Record, m *kafka.
 	if err != nil {
 		return err
 	}
-	o := outRecord{topic: topic, partition: partition, ahead: ahead}
+	n.order.free(rec.order, m.Offset)
+	o := outRecord{topic: topic, partition: partition, ahead: ahead, order: rec.order, source: m.Offset}
 	o.record.Key, o.record.Value = rec.Out.Key, rec.Out.Value
 	o.record.Headers = n.withRetry(rec.Out.Headers, rec, now)
 	switch {
@@ -409,13 +415,17 @@ func (w *worker) republish(ctx context.Context, c *chunk, rec *Record, m *kafka.
 	return nil
 }
 
-func (w *worker) park(c *chunk, rec *Record, m *kafka.Message, reason string) {
+func (w *worker) park(c *chunk, rec *Record, m *kafka.Message, reason string) error {
 	if reason == "" {
 		reason = "parked by the handler"
+	}
+	if err := w.run.order.holdBack(rec.order, hold{at: m.Offset}); err != nil {
+		return err
 	}
 	p := w.run.parked(rec, m, reason)
 	c.parked = append(c.parked, p)
 	c.conclude(w.run, &p, OutcomeParked, reason, nil)
+	return nil
 }
 
 // since is when everything that the worker has before it was written: the start of a batch run, the last read of one that
@@ -454,15 +464,29 @@ func (w *worker) pace(ctx context.Context, m *kafka.Message, due time.Time, c *c
 	return nil
 }
 
-// deferAgain puts the record on the dead letter queue again, in its partition.
-func (w *worker) deferAgain(c *chunk, rec *Record, headers []kafka.Header) {
-	m := &rec.Message
-	o := outRecord{topic: m.Topic, partition: m.Partition}
-	o.record.Timestamp = w.run.timestamp(*m, time.Now())
-	headers = append(without(headers, HeaderDeferred), kafka.Header{Key: HeaderDeferred, Value: decimalBytes(time.Now().UnixMilli())})
+// deferUntil puts the record on the dead letter queue again, in its partition, with the time before which it must not be tried.
+func (w *worker) deferUntil(c *chunk, rec *Record, headers []kafka.Header, due int64) error {
+	m, now := &rec.Message, time.Now()
+	if err := w.run.order.holdBack(rec.order, hold{at: m.Offset, due: due, since: now.UnixMilli()}); err != nil {
+		return err
+	}
+	o := outRecord{topic: m.Topic, partition: m.Partition, order: rec.order, source: m.Offset}
+	o.record.Timestamp = w.run.timestamp(*m, now)
+	headers = append(without(headers, HeaderNotBefore, HeaderDeferred),
+		kafka.Header{Key: HeaderNotBefore, Value: decimalBytes(due)}, kafka.Header{Key: HeaderDeferred, Value: decimalBytes(now.UnixMilli())})
 	o.record.Key, o.record.Value, o.record.Headers = m.Key, m.Value, withOriginalTime(headers, *m)
 	c.outs = append(c.outs, o)
 	c.places = append(c.places, outPlace{parked: w.run.parked(rec, m, ""), outcome: OutcomeDeferred})
+	return nil
+}
+
+// ceilMilli is a time in milliseconds, rounded up: a record is not tried early.
+func ceilMilli(t time.Time) int64 {
+	ms := t.UnixMilli()
+	if time.UnixMilli(ms).Before(t) {
+		ms++
+	}
+	return ms
 }
 
 // flush makes the outcomes of a chunk true, then commits it. It goes on for a while after ctx has ended: a batch that was
@@ -538,6 +562,9 @@ func (c *chunk) settleOuts(n *run, refused map[int]string) (late []Parked) {
 		}
 		p := c.places[i].parked
 		p.Reason = reason
+		if err := n.order.holdBack(c.outs[i].order, hold{at: c.outs[i].source}); err != nil {
+			n.fail(err)
+		}
 		late = append(late, p)
 		c.conclude(n, &p, OutcomeParked, reason, nil)
 	}
