@@ -69,6 +69,10 @@ type RepublisherConfig struct {
 	// time is kept in the header reconnect.original.timestamp.
 	KeepTimestamp bool
 
+	// AcceptGaps passes over the end of a partition that sends nothing for RetryTimeout although its log goes on, instead of
+	// ending the run with a *GapError. Without it only a compacted topic that is not in tiered storage is passed over.
+	AcceptGaps bool
+
 	// Filter chooses records. It needs a Ledger, or Filter.ParkUnmatched, so that nothing is hidden by it.
 	Filter Filter
 	// Ledger remembers outcomes over runs: LedgerTopic, LedgerFile or one of your own. With one, a run looks at
@@ -146,6 +150,9 @@ const (
 	HeaderRetryConnector = "reconnect.retry.connector"
 	// HeaderDeferred is the time in milliseconds at which a deferred record was put back.
 	HeaderDeferred = "reconnect.retry.deferred"
+	// HeaderTraceStripped is how many bytes of stack trace were taken off a record that was too large to be parked or
+	// deferred with them.
+	HeaderTraceStripped = "reconnect.trace.stripped"
 	// HeaderNotBefore is the time in milliseconds before which a deferred record must not be tried.
 	HeaderNotBefore = "reconnect.retry.not.before"
 )

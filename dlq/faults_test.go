@@ -26,6 +26,7 @@ import (
 const (
 	apiProduce      = 0
 	apiFetch        = 1
+	apiListOffsets  = 2
 	apiOffsetCommit = 8
 )
 

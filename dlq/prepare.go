@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -37,11 +39,7 @@ func (n *run) prepare(ctx context.Context) error {
 		}
 	}
 	if p, ok := n.park.(*topicParker); ok {
-		if err := n.ensureTopic(ctx, "parking", p.topic, count, []kafka.ConfigEntry{
-			{ConfigName: "cleanup.policy", ConfigValue: "delete"},
-			{ConfigName: "retention.ms", ConfigValue: "-1"},
-			{ConfigName: "retention.bytes", ConfigValue: "-1"},
-		}); err != nil {
+		if err := n.ensurePark(ctx, p.topic, count); err != nil {
 			return err
 		}
 	}
@@ -61,6 +59,9 @@ func (n *run) prepare(ctx context.Context) error {
 		return err
 	}
 	if n.committed, err = n.offsets(ctx); err != nil {
+		return err
+	}
+	if err := n.startupChecks(ctx, count); err != nil {
 		return err
 	}
 	if n.cfg.Start == StartEarliest {
@@ -273,23 +274,41 @@ func (n *run) ensureTopic(ctx context.Context, what, topic string, partitions in
 	return err
 }
 
+// ensurePark makes the parking topic when it is not there, so that it takes whatever the queue holds, and refuses one that
+// would lose what is parked.
+func (n *run) ensurePark(ctx context.Context, topic string, partitions int) error {
+	settings := []kafka.ConfigEntry{
+		{ConfigName: "cleanup.policy", ConfigValue: "delete"},
+		{ConfigName: "retention.ms", ConfigValue: "-1"},
+		{ConfigName: "retention.bytes", ConfigValue: "-1"},
+	}
+	if own, err := n.topicSettings(ctx, n.cfg.Topic); err == nil {
+		if most, ok := integer(own["max.message.bytes"]); ok {
+			settings = append(settings, kafka.ConfigEntry{ConfigName: "max.message.bytes", ConfigValue: strconv.FormatInt(most+parkRoom, 10)})
+		}
+	} else if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err := n.ensureTopic(ctx, "parking", topic, partitions, settings); err != nil {
+		return err
+	}
+	is, err := n.topicSettings(ctx, topic)
+	if err == nil && strings.Contains(is["cleanup.policy"], "compact") {
+		return fmt.Errorf("dlq: parking topic %s: %w", topic, errCompactedPark)
+	}
+	return nil
+}
+
 // scan reads a stretch of a partition.
 func (n *run) scan(ctx context.Context, topic string, partition int, from, to int64, fn func(*kafka.Message) error) error {
 	for at := from; at < to; {
 		q := kwire.FetchRequest{Topic: topic, Partition: partition, Offset: at, MaxBytes: maxPage, MaxWait: 500 * time.Millisecond}
-		var page kwire.Page
-		err := kwire.Retry(ctx, n.cfg.RetryTimeout, func(ctx context.Context) error {
-			attempt, cancel := context.WithTimeout(ctx, fetchTimeout)
-			defer cancel()
-			var err error
-			page, err = kwire.Fetch(attempt, n.client, q)
-			return err //nolint:wrapcheck // wrapped below
-		})
-		if err == nil && page.Next == at && page.HasBatch {
-			page.Next, err = kwire.SkipGap(ctx, n.client, q, page.Batch, to)
+		page, err := n.read(ctx, q, to, false)
+		if errors.Is(err, kafka.OffsetOutOfRange) {
+			err = n.explain(fmt.Sprintf("read %s-%d@%d", topic, partition, at), err)
 		}
 		if err != nil {
-			return n.explain(fmt.Sprintf("read %s-%d@%d", topic, partition, at), err)
+			return err
 		}
 		for i := range page.Records {
 			if page.Records[i].Offset >= to {

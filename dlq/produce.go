@@ -166,6 +166,10 @@ func (s *sender) batch(ctx context.Context, indexes []int) error {
 	default:
 		return s.run.explain(fmt.Sprintf("write %s-%d", s.topic, s.partition), err)
 	}
+	large := errors.Is(refused, kafka.MessageSizeTooLarge) || errors.Is(refused, kafka.RecordListTooLarge)
+	if len(indexes) == 1 && large && s.stripTrace(indexes[0]) {
+		return s.batch(ctx, indexes)
+	}
 	if len(indexes) == 1 {
 		s.refuse(indexes, s.reason(refused, ack.BatchLength))
 		return nil
@@ -178,7 +182,7 @@ func (s *sender) batch(ctx context.Context, indexes []int) error {
 		return s.batch(ctx, indexes[i+1:])
 	}
 	half := len(indexes) / 2
-	if errors.Is(refused, kafka.MessageSizeTooLarge) || errors.Is(refused, kafka.RecordListTooLarge) {
+	if large {
 		s.run.learnLimit(s.topic, ack.BatchLength/2)
 	}
 	if err := s.batch(ctx, indexes[:half]); err != nil {
@@ -186,6 +190,29 @@ func (s *sender) batch(ctx context.Context, indexes []int) error {
 	}
 	return s.batch(ctx, indexes[half:])
 }
+
+// stripTrace takes the stack traces off a record that is too large with them, and leaves a mark. It reports false when there
+// are none.
+func (s *sender) stripTrace(at int) bool {
+	r := &s.records[at].record
+	size := 0
+	for i := range r.Headers {
+		if isTrace(r.Headers[i].Key) {
+			size += len(r.Headers[i].Value)
+		}
+	}
+	if size == 0 {
+		return false
+	}
+	r.Headers = append(without(r.Headers, HeaderStackTrace, PrefixStreams+"stacktrace", HeaderTraceStripped),
+		kafka.Header{Key: HeaderTraceStripped, Value: decimalBytes(int64(size))})
+	s.run.mu.Lock()
+	s.run.report.Stripped++
+	s.run.mu.Unlock()
+	return true
+}
+
+func isTrace(key string) bool { return key == HeaderStackTrace || key == PrefixStreams+"stacktrace" }
 
 func (s *sender) refuse(indexes []int, reason string) {
 	if s.refused == nil {
@@ -284,7 +311,7 @@ func (n *run) timestamp(m kafka.Message, now time.Time) int64 {
 
 // ownHeaders are a record's headers without what Connect's error handling and this package added.
 func (n *run) ownHeaders(headers []kafka.Header) []kafka.Header {
-	return without(Strip(headers), n.cfg.RetryCountHeader, n.cfg.RetryTimestampHeader, HeaderRetryConnector, HeaderNotBefore, HeaderDeferred,
+	return without(Strip(headers), n.cfg.RetryCountHeader, n.cfg.RetryTimestampHeader, HeaderRetryConnector, HeaderNotBefore, HeaderDeferred, HeaderTraceStripped,
 		HeaderParkReason, HeaderParkRun, HeaderParkTimestamp, HeaderParkSource)
 }
 

@@ -55,16 +55,23 @@ type Report struct {
 
 	// Expired is how many offsets retention took from the topic before they were read.
 	Expired int64 `json:"expired"`
+	// Gaps is how many offsets at the ends of partitions were passed over because compaction had left nothing there, or, with
+	// AcceptGaps, because nothing came.
+	Gaps int64 `json:"gaps"`
 	// Remaining is how many offsets of the frozen set, over all partitions, are not committed yet.
 	Remaining int64 `json:"remaining"`
 	// Uncommitted is how many records were written or parked without the commit that belongs to them, because a rebalance,
 	// an error or the end came between: they are read again, and may then be on the target twice.
 	Uncommitted int64 `json:"uncommitted"`
+	// Stripped is how many records had to be written without their stack traces, because they were too large with them.
+	Stripped int64 `json:"stripped"`
 	// MaybeTwice is how many records were sent again because Kafka had lost the producer's state.
 	MaybeTwice int64 `json:"maybeTwice"`
 	// Rebalances is how often the partitions of this instance changed.
 	Rebalances int `json:"rebalances"`
 
+	// Findings are what the checks at the start found about the dead letter queue, the target and the parking topic.
+	Findings Findings `json:"findings,omitempty"`
 	// Canary is what became of the records sent ahead; nil without a canary.
 	Canary *CanaryReport `json:"canary,omitempty"`
 	// Reasons counts parked and skipped records by their reason; at most 100, then "other".
@@ -132,7 +139,7 @@ func (r Report) String() string {
 	for _, extra := range []struct {
 		name string
 		n    int64
-	}{{"expired", r.Expired}, {"remaining", r.Remaining}, {"uncommitted", r.Uncommitted}, {"maybe twice", r.MaybeTwice}} {
+	}{{"expired", r.Expired}, {"remaining", r.Remaining}, {"uncommitted", r.Uncommitted}, {"maybe twice", r.MaybeTwice}, {"in gaps", r.Gaps}, {"without their trace", r.Stripped}} {
 		if extra.n > 0 {
 			fmt.Fprintf(&b, "; %s %d", extra.name, extra.n)
 		}

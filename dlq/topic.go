@@ -91,6 +91,11 @@ const (
 	CodeSourceMissing    = "DLQ011"
 	CodeSourceIsTheQueue = "DLQ012"
 	CodeRetentionBytes   = "DLQ013"
+	CodeTimestampAfter   = "DLQ014"
+	CodeTargetTimestamp  = "DLQ015"
+	CodeParkMessageBytes = "DLQ016"
+	CodeParkCompacted    = "DLQ017"
+	CodeParkRetention    = "DLQ018"
 )
 
 // headerRoom is what a dead letter needs beyond its original: a stack trace with causes.
@@ -104,6 +109,10 @@ func CheckTopic(ctx context.Context, cfg TopicConfig) (Findings, error) {
 		return nil, err
 	}
 	defer n.close()
+	return n.checkTopic(ctx, cfg)
+}
+
+func (n *run) checkTopic(ctx context.Context, cfg TopicConfig) (Findings, error) {
 	var out Findings
 	add := func(code string, s Severity, setting, value, message, fix string) {
 		out = append(out, Finding{Code: code, Severity: s, Topic: cfg.Topic, Setting: setting, Value: value, Message: message, Fix: fix})
@@ -154,8 +163,12 @@ func CheckTopic(ctx context.Context, cfg TopicConfig) (Findings, error) {
 	if err := n.checkSources(ctx, cfg, settings, add); err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(out, func(a, b Finding) int { return rank(b.Severity) - rank(a.Severity) })
+	out.sort()
 	return out, nil
+}
+
+func (f Findings) sort() {
+	slices.SortStableFunc(f, func(a, b Finding) int { return rank(b.Severity) - rank(a.Severity) })
 }
 
 func rank(s Severity) int {
@@ -247,6 +260,7 @@ func (n *run) replicas(ctx context.Context, topic string) (int, error) {
 
 func (n *run) checkSources(ctx context.Context, cfg TopicConfig, settings map[string]string, add addFinding) error {
 	own, ok := integer(settings["max.message.bytes"])
+	ahead, bounded := futureBound(settings)
 	for _, source := range cfg.Sources {
 		if source == cfg.Topic {
 			continue
@@ -262,6 +276,17 @@ func (n *run) checkSources(ctx context.Context, cfg TopicConfig, settings map[st
 			add(CodeSourceMissing, SeverityWarning, "", source, "source topic "+source+" does not exist", "check the connector's topics")
 			continue
 		}
+		if bounded {
+			future, err := n.hasFuture(ctx, source, count, time.Now().Add(ahead))
+			if err != nil {
+				return err
+			}
+			if future {
+				add(CodeTimestampAfter, SeverityError, "message.timestamp.after.max.ms", settings["message.timestamp.after.max.ms"],
+					fmt.Sprintf("%s has records with a time more than %s in the future: a dead letter keeps that time, the queue refuses it, and Connect loses it", source, ahead),
+					"set message.timestamp.after.max.ms=9223372036854775807, or message.timestamp.type=LogAppendTime")
+			}
+		}
 		theirs, err := n.topicSettings(ctx, source)
 		if err != nil {
 			continue
@@ -273,6 +298,44 @@ func (n *run) checkSources(ctx context.Context, cfg TopicConfig, settings map[st
 		}
 	}
 	return nil
+}
+
+// futureBound is how far in the future the time of a record may be. Kafka 3.6 brought the setting, and 4.0 its default of an
+// hour (KIP-937); before there was no bound.
+func futureBound(settings map[string]string) (time.Duration, bool) {
+	ms, ok := integer(settings["message.timestamp.after.max.ms"])
+	if !ok || settings["message.timestamp.type"] == "LogAppendTime" || ms > int64(10*365*24*time.Hour/time.Millisecond) {
+		return 0, false
+	}
+	return time.Duration(ms) * time.Millisecond, true
+}
+
+// hasFuture reports whether a topic holds a record of that time or later.
+func (n *run) hasFuture(ctx context.Context, topic string, count int, from time.Time) (found bool, err error) {
+	requests := make([]kafka.OffsetRequest, count)
+	for p := range requests {
+		requests[p] = kafka.OffsetRequest{Partition: p, Timestamp: from.UnixMilli()}
+	}
+	err = kwire.Retry(ctx, n.cfg.RetryTimeout, func(ctx context.Context) error {
+		found = false
+		res, err := n.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{topic: requests}})
+		if err != nil {
+			return err //nolint:wrapcheck // wrapped below
+		}
+		for _, p := range res.Topics[topic] {
+			if p.Error != nil {
+				return p.Error
+			}
+			for offset := range p.Offsets {
+				found = found || offset >= 0
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return false, n.explain("offsets of "+topic, err)
+	}
+	return found, nil
 }
 
 // CreateTopic creates a dead letter queue that keeps what is put into it: cleanup.policy=delete, retention for ever unless told

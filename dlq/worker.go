@@ -190,48 +190,22 @@ func (w *worker) page(ctx context.Context) error {
 func (w *worker) fetch(ctx context.Context) (kwire.Page, error) {
 	n := w.run
 	q := kwire.FetchRequest{Topic: n.cfg.Topic, Partition: w.partition, Offset: w.position, MaxBytes: n.inFlight.page, MaxWait: 500 * time.Millisecond}
-	var empty int
 	for {
-		var page kwire.Page
-		err := kwire.Retry(ctx, n.cfg.RetryTimeout, func(ctx context.Context) error {
-			attempt, cancel := context.WithTimeout(ctx, fetchTimeout)
-			defer cancel()
-			var err error
-			page, err = kwire.Fetch(attempt, n.client, q)
-			return err //nolint:wrapcheck // wrapped below
-		})
-		switch {
-		case errors.Is(err, kafka.OffsetOutOfRange):
-			if err := w.expire(ctx); err != nil {
-				return page, err
+		page, err := n.read(ctx, q, w.end, n.cfg.Follow)
+		if !errors.Is(err, kafka.OffsetOutOfRange) {
+			if err == nil && !page.HasBatch && page.Next > w.position {
+				n.mu.Lock()
+				n.report.Gaps += page.Next - w.position
+				n.mu.Unlock()
 			}
-			q.Offset = w.position
-			if w.position >= w.end {
-				return kwire.Page{Next: w.position}, nil
-			}
-			continue
-		case err != nil:
-			return page, n.explain(fmt.Sprintf("read %s-%d@%d", n.cfg.Topic, w.partition, w.position), err)
-		case page.Next > w.position, n.cfg.Follow && !page.HasBatch:
-			return page, nil
-		case page.HasBatch: // the tail of a compacted batch
-			page.Next, err = kwire.SkipGap(ctx, n.client, q, page.Batch, w.end)
-			if err != nil {
-				return page, n.explain(fmt.Sprintf("read %s-%d@%d", n.cfg.Topic, w.partition, w.position), err)
-			}
-			return page, nil
-		case page.Throttled:
-			empty = 0
+			return page, err
 		}
-		// A broker that holds records sends them. One that says, again and again, that the log goes on to the end and that
-		// there is nothing in it has lost the rest of it to compaction.
-		if empty++; empty > 8 && page.Stable >= w.end {
-			n.cfg.Logger.LogAttrs(ctx, logWarn, "nothing left before the end", logInt("partition", w.partition), logOffset(w.position))
-			page.Next = w.end
-			return page, nil
+		if err := w.expire(ctx); err != nil {
+			return page, err
 		}
-		if ctx.Err() != nil {
-			return page, context.Cause(ctx)
+		q.Offset = w.position
+		if w.position >= w.end {
+			return kwire.Page{Next: w.position}, nil
 		}
 	}
 }
