@@ -67,12 +67,12 @@ func (s *Supervisor) forget(ctx context.Context) error {
 	return nil
 }
 
-// lostSight reports whether a leader should make room: it has seen nothing of Connect for RestartDelay, and another supervisor may.
+// lostSight reports whether a leader should make room: it has seen nothing of Connect for half of RestartDelay, and another supervisor may.
 func (s *Supervisor) lostSight(ctx context.Context, err error) bool {
 	// What ErrSweep refuses would be refused anywhere.
 	if s.cfg.Elector == nil || errors.Is(err, ErrSweep) || s.lock(ctx) != nil {
 		return false
 	}
 	defer s.unlock()
-	return s.failures >= 2 && s.now().Sub(s.sighted) >= s.cfg.Policy.RestartDelay
+	return s.failures >= 2 && s.now().Sub(s.sighted) >= s.cfg.Policy.RestartDelay/2
 }
