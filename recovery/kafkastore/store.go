@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -69,6 +70,8 @@ type Store struct {
 	cluster kwire.Cluster
 	client  *kafka.Client
 	idle    func()
+
+	incumbent atomic.Bool // leading, for those that must not wait for mu
 
 	mu      sync.Mutex
 	session *kafka.ProducerSession // nil: read again first
