@@ -18,7 +18,8 @@ import (
 	"github.com/go-reconnect/reconnect/recovery"
 )
 
-// twinPatience is the promise: while one supervisor is alive and connected, every failure that a restart can fix gets its restart within this time.
+// twinPatience is the promise: while one supervisor is alive and connected, every failure that a restart can fix gets its restart within this time, a fault in
+// between included. Each further fault costs a lease at most.
 const twinPatience = 2*twinDelay + twinLease
 
 // TestIntegrationProofTwoSupervisorsInTwoProcessesKeepOneBudgetAndOneKeepsWorking kills (SIGKILL), freezes (SIGSTOP beyond the lease, SIGCONT) and cuts
@@ -80,7 +81,7 @@ func (tw *twins) run(n int) {
 		if tw.fault(ctx) {
 			done++
 		}
-		pause(ctx, tw.between(0, 3*time.Second))
+		pause(ctx, tw.between(0, 3*twinDelay))
 	}
 	tw.mu.Lock()
 	tw.ended = true
@@ -146,6 +147,9 @@ func (tw *twins) fault(ctx context.Context) bool {
 	mode := []string{gateReset, gateRefuse, gateHole}[tw.pick(3)]
 	atConnect := tw.odds(0.5)
 	hit := func(w *twin) {
+		tw.mu.Lock()
+		tw.hits = append(tw.hits, time.Now())
+		tw.mu.Unlock()
 		switch kind {
 		case "kill":
 			w.kill()

@@ -56,6 +56,7 @@ type twins struct {
 	tally    map[string]int
 	ended    bool
 	wake     chan string // a flapping connector was restarted
+	hits     []time.Time // when a fault began
 	made     int         // doomed connectors so far
 }
 
