@@ -36,9 +36,20 @@ type Page struct {
 }
 
 // Fetch reads committed records of one partition: no record of an aborted transaction, no marker, and Next is right
-// behind both. It asks below kafka.Client.Fetch, which hides the aborted transactions and the producer ids.
-// A checksum that does not match is an error.
+// behind both, and behind what compaction took from the end of a batch. It asks below kafka.Client.Fetch, which hides the
+// aborted transactions, the producer ids and where a batch ends. A checksum that does not match is an error.
+//
+// Keys, values and headers are views of what was read, which is not used again.
 func Fetch(ctx context.Context, c *kafka.Client, q FetchRequest) (Page, error) {
+	page, err := fetchRaw(ctx, c, q)
+	if errors.Is(err, errOldFormat) {
+		return fetchDecoded(ctx, c, q)
+	}
+	return page, err
+}
+
+// fetchDecoded lets kafka-go decode, which knows the formats from before Kafka 0.11.
+func fetchDecoded(ctx context.Context, c *kafka.Client, q FetchRequest) (Page, error) {
 	page := Page{Next: q.Offset, Batch: -1}
 	m, err := c.Transport.RoundTrip(ctx, c.Addr, &fetch.Request{
 		ReplicaID: -1, MaxWaitTime: int32(q.MaxWait.Milliseconds()), MinBytes: 1, MaxBytes: int32(q.MaxBytes), //nolint:gosec // bounded by the callers
