@@ -42,6 +42,9 @@ func letters(tb testing.TB, brokers []string, topic string, n int, s shape) {
 	line := "\tat org.apache.kafka.connect.runtime.WorkerSinkTask.convertAndTransformRecord(WorkerSinkTask.java:540)\n"
 	trace := bytes.Repeat([]byte(line), s.trace/len(line)+1)[:s.trace]
 	value := bytes.Repeat([]byte("0123456789"), s.value/10)
+	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.NoCompression()))
+	require.NoError(tb, err)
+	defer cl.Close()
 	const slice = 5000
 	for from := 0; from < n; from += slice {
 		var records []*kgo.Record
@@ -61,7 +64,7 @@ func letters(tb testing.TB, brokers []string, topic string, n int, s shape) {
 				},
 			})
 		}
-		testutil.Produce(tb, brokers, records...)
+		require.NoError(tb, cl.ProduceSync(tb.Context(), records...).FirstErr())
 	}
 }
 
