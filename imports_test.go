@@ -63,9 +63,9 @@ var rules = map[string]rule{
 		why:    "state on a topic is for those who want it",
 	},
 	"recovery/kafkaprogress": {
-		ours:   []string{"recovery", "internal/kwire"},
-		others: []string{"github.com/segmentio/kafka-go"},
-		why:    "lag is read from brokers, which recovery itself never dials",
+		ours:   []string{"recovery", "connect", "internal/kwire"},
+		others: []string{"github.com/segmentio/kafka-go", "golang.org/x/sync"},
+		why:    "lag is read from brokers, which recovery itself never dials; the configs say which group reads what",
 	},
 	"recovery/recoveryprom": {
 		ours:   []string{"recovery"},
