@@ -186,14 +186,8 @@ func (s *State) after(p *Policy, connector string, sent, now time.Time) time.Tim
 	return next
 }
 
-// step is the exponent of the backoff. A cause that came back unchanged grows it twice as fast, unless the cause is one that only time heals:
-// an outage looks the same from its first minute to its last.
-func (s *State) step() int {
-	if s.Advice == failure.AdviceRestart || s.Advice == failure.AdviceAfterRecovery {
-		return s.Step
-	}
-	return s.Step + s.Same
-}
+// step is the exponent of the backoff. A cause that came back unchanged grows it twice as fast.
+func (s *State) step() int { return s.Step + s.Same }
 
 // stillLatched reports whether the latch holds on, and ends it where a config change or another cause allows.
 func (d *Decision) stillLatched(p *Policy, o *Observation, lead *Failed, was string, now time.Time) bool {

@@ -32,7 +32,7 @@ func ExampleDecide() {
 		now = now.Add(30 * time.Second)
 	}
 	// Output:
-	// 03:00:00 none suspect 7 FAILED, but not yet seen often enough to be believed
-	// 03:00:30 none backoff 7 the next restart is due after the backoff
-	// 03:01:00 restart restarting 6 a restart is reserved and on its way
+	// 03:00:00 none suspect 5 FAILED, but not yet seen often enough to be believed
+	// 03:00:30 none backoff 5 the next restart is due after the backoff
+	// 03:01:00 restart restarting 4 a restart is reserved and on its way
 }

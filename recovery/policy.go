@@ -14,17 +14,17 @@ const Unlimited = math.MaxInt
 
 // The defaults of a zero Policy.
 const (
-	DefaultMaxRestarts      = 7
+	DefaultMaxRestarts      = 5
 	DefaultWindow           = 6 * time.Hour
 	DefaultRestartDelay     = time.Minute
-	DefaultMaxDelay         = time.Hour
+	DefaultMaxDelay         = 2 * time.Hour
 	DefaultMultiplier       = 2.0
 	DefaultJitter           = 0.2
 	DefaultStableFor        = 10 * time.Minute
 	DefaultFailureThreshold = 2
 	DefaultVerifyTimeout    = 5 * time.Minute
 	DefaultRebalanceDelay   = 5 * time.Minute
-	DefaultProbeEvery       = time.Hour
+	DefaultProbeEvery       = 2 * time.Hour
 	DefaultProbeMax         = 6 * time.Hour
 	DefaultFlappingAfter    = 10
 	DefaultAfterChange      = 1
@@ -36,14 +36,14 @@ const (
 // into any Window. Health resets the delay; nothing but age and Supervisor.Acknowledge takes a restart out of the window.
 type Policy struct {
 	// MaxRestarts bounds the restarts within Window, for the connector and all its tasks together.
-	// A negative value means never restart, Unlimited means no bound. Defaults to 7.
+	// A negative value means never restart, Unlimited means no bound. Defaults to 5.
 	MaxRestarts int
 	// Window is the sliding window that MaxRestarts is counted in. It has to be long enough for MaxRestarts restarts at the policy's own
 	// delays, or the budget could never be used up. Defaults to 6 h, longer where MaxRestarts needs it.
 	Window time.Duration
 	// RestartDelay passes between the first sighting of a failure and its first restart, and at least between a relapse and the next restart. Defaults to 1 min.
 	RestartDelay time.Duration
-	// MaxDelay caps the growing delay. Defaults to 1 h, or RestartDelay where that is longer.
+	// MaxDelay caps the growing delay. Defaults to 2 h, or RestartDelay where that is longer.
 	MaxDelay time.Duration
 	// Multiplier is the growth of the delay from one restart to the next, at least 1. Defaults to 2.
 	Multiplier float64
@@ -61,10 +61,10 @@ type Policy struct {
 	// beyond twice this time they are reported as stuck. Defaults to 5 min, Connect's own default.
 	RebalanceDelay time.Duration
 	// ProbeEvery is the time between an exhausted budget and the first probe, a single restart outside the budget that lets a long outage end
-	// without a person. Only connection, timeout, resource and unknown failures are probed. A negative value means no probes. Defaults to 1 h.
+	// without a person. Only connection, timeout, resource and unknown failures are probed. A negative value means no probes. Defaults to 2 h.
 	ProbeEvery time.Duration
 	// ProbeMax caps the time between probes, which doubles from ProbeEvery. A cause that passes by itself (failure.AdviceRestart, AdviceAfterRecovery)
-	// is probed at least every 2 ProbeEvery. Defaults to 6 h, or ProbeEvery where that is longer.
+	// is probed every ProbeEvery. Defaults to 6 h, or ProbeEvery where that is longer.
 	ProbeMax time.Duration
 	// FlappingAfter is the number of restarts in 24 h that is reported as flapping although the budget holds; negative means never. Defaults to 10.
 	FlappingAfter int
@@ -197,11 +197,12 @@ func (p *Policy) delay(connector string, attempt, step int) time.Duration {
 	return time.Duration(d)
 }
 
-// probeDelay is the time before the next probe: twice ProbeEvery's length at most for a cause that passes by itself, up to ProbeMax for one that may never.
+// probeDelay is the time before the next probe: ProbeEvery for a cause that passes by itself, growing to ProbeMax for one that may never. Jitter makes it
+// shorter only, and only by a little: the restarts before have spread the connectors already, and even steps find the end of an outage soonest.
 func (p *Policy) probeDelay(connector string, s *State) time.Duration {
 	limit := float64(p.ProbeMax)
 	if s.Advice == failure.AdviceRestart || s.Advice == failure.AdviceAfterRecovery {
-		limit = min(limit, 2*float64(p.ProbeEvery))
+		limit = float64(p.ProbeEvery)
 	}
 	d := float64(p.ProbeEvery)
 	for range s.Probes - 1 { // the first two are ProbeEvery apart
@@ -212,7 +213,7 @@ func (p *Policy) probeDelay(connector string, s *State) time.Duration {
 	}
 	d = min(d, limit)
 	if p.Jitter > 0 {
-		d *= 1 + p.Jitter*(unit(connector, s.Attempts)-0.5)
+		d *= 1 - p.Jitter/20*unit(connector, s.Attempts)
 	}
 	return time.Duration(d)
 }

@@ -41,7 +41,7 @@ func TestPolicyZeroFieldsMeanDefaultsAndDefaultsAreValid(t *testing.T) {
 	p := recovery.Policy{}.Defaults()
 	require.NoError(t, p.Validate())
 	assert.Equal(t, p, p.Defaults(), "defaults are a fixed point")
-	assert.Equal(t, 7, p.MaxRestarts)
+	assert.Equal(t, 5, p.MaxRestarts)
 	assert.Equal(t, 6*time.Hour, p.Window)
 	for _, n := range []int{1, 10, 20, 1000, recovery.Unlimited, -1} {
 		q := recovery.Policy{MaxRestarts: n}

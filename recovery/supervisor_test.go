@@ -42,7 +42,7 @@ func TestSupervisorRestartsAFailedTaskAndReportsItsRecovery(t *testing.T) {
 				assert.Equal(t, []int{1}, e.Tasks)
 				assert.Equal(t, []int{1}, e.Planned)
 				assert.Equal(t, recovery.AnswerAccepted, e.Answer)
-				assert.Equal(t, 6, e.BudgetLeft)
+				assert.Equal(t, recovery.DefaultMaxRestarts-1, e.BudgetLeft)
 			}
 		}
 	})
@@ -76,7 +76,7 @@ func TestSupervisorEndsAFlapperExhausted(t *testing.T) {
 				w.fail("orders", 0, "boom")
 				g := newStage(t, w, recovery.Config{Policy: recovery.Policy{ProbeEvery: -1}})
 				g.run(48 * time.Hour)
-				assert.Len(t, w.restarts("orders"), 7)
+				assert.Len(t, w.restarts("orders"), recovery.DefaultMaxRestarts)
 				assert.Equal(t, recovery.PhaseExhausted, g.phase("orders"))
 				assert.Equal(t, 1, g.kinds(recovery.EventExhausted))
 			})
@@ -95,7 +95,7 @@ func TestTheBudgetSurvivesARestartOfTheSupervisor(t *testing.T) {
 			g := newStage(t, w, recovery.Config{Store: store, Policy: recovery.Policy{ProbeEvery: -1}})
 			g.run(13 * time.Minute)
 		}
-		assert.Len(t, w.restarts("orders"), 7)
+		assert.Len(t, w.restarts("orders"), recovery.DefaultMaxRestarts)
 	})
 }
 
@@ -118,7 +118,7 @@ func TestPauseDisableAndConfigChangeDoNotWipeTheCounter(t *testing.T) {
 		newStage(t, w, recovery.Config{Store: store, Policy: policy, Exclude: []string{"ord*"}}).run(10 * time.Minute)
 		assert.Len(t, w.restarts("orders"), n)
 		newStage(t, w, recovery.Config{Store: store, Policy: policy}).run(24 * time.Hour)
-		assert.Len(t, w.restarts("orders"), 7)
+		assert.Len(t, w.restarts("orders"), recovery.DefaultMaxRestarts)
 	})
 }
 
@@ -228,7 +228,7 @@ func TestAbsenceIsNotDeletion(t *testing.T) {
 		}
 		w.list = nil
 		newStage(t, w, recovery.Config{Store: store, Policy: policy}).run(24 * time.Hour)
-		assert.Len(t, w.restarts("a"), 7)
+		assert.Len(t, w.restarts("a"), recovery.DefaultMaxRestarts)
 	})
 }
 
@@ -253,7 +253,7 @@ func TestDeleteAndCreateKeepsTheBudget(t *testing.T) {
 		w.add("a", 1).onRestart = flap
 		w.fail("a", 0, "boom")
 		g.run(12 * time.Hour)
-		assert.Equal(t, 7, n+len(w.restarts("a")))
+		assert.Equal(t, recovery.DefaultMaxRestarts, n+len(w.restarts("a")))
 		w.mu.Lock()
 		delete(w.connectors, "a")
 		w.mu.Unlock()
@@ -351,7 +351,7 @@ func TestTwoSupervisorsOnOneStoreNeverExceedOneBudget(t *testing.T) {
 		}
 		require.NoError(t, <-done)
 		require.NoError(t, <-done)
-		assert.Len(t, w.restarts("a"), 7)
+		assert.Len(t, w.restarts("a"), recovery.DefaultMaxRestarts)
 	})
 }
 
@@ -511,7 +511,7 @@ func TestOnlyTheLeaderActsAndTheOtherTakesOver(t *testing.T) {
 		stop()
 		require.NoError(t, <-done)
 		require.NoError(t, <-done)
-		assert.Len(t, w.restarts("a"), 7, "one budget")
+		assert.Len(t, w.restarts("a"), recovery.DefaultMaxRestarts, "one budget")
 		assert.NotZero(t, second.s.Stats().Sweeps)
 	})
 }

@@ -17,8 +17,12 @@ import (
 
 // policyFile is the YAML of -policy. What is left out keeps the library's default; an unknown key is an error.
 type policyFile struct {
-	Include     []string `yaml:"include"`
-	Exclude     []string `yaml:"exclude"`
+	Include []string `yaml:"include"`
+	Exclude []string `yaml:"exclude"`
+
+	IncludeConfig []string `yaml:"includeConfig"` // key, or key=pattern of the value
+	ExcludeConfig []string `yaml:"excludeConfig"`
+
 	Default     policy   `yaml:"default"`
 	Connectors  []named  `yaml:"connectors"` // the first match counts
 	Maintenance []window `yaml:"maintenance"`
@@ -43,6 +47,28 @@ type policy struct {
 	ProbeEvery            time.Duration `yaml:"probeEvery"`
 	NoProbes              bool          `yaml:"noProbes"`
 	RestartAuthentication bool          `yaml:"restartAuthentication"`
+	ActOn                 actOn         `yaml:"actOn"`
+}
+
+// actOn is a list of words.
+type actOn recovery.ActOn
+
+// UnmarshalYAML implements yaml.Unmarshaler.
+func (a *actOn) UnmarshalYAML(n *yaml.Node) error {
+	var words []string
+	if err := n.Decode(&words); err != nil {
+		return fmt.Errorf("actOn: %w", err)
+	}
+	for _, w := range words {
+		bit, ok := map[string]recovery.ActOn{
+			"zeroTasks": recovery.ActZeroTasks, "ghost": recovery.ActGhost, "noProgress": recovery.ActNoProgress, "sources": recovery.ActSources,
+		}[w]
+		if !ok {
+			return fmt.Errorf("actOn: %q is not zeroTasks, ghost, noProgress or sources", w)
+		}
+		*a |= actOn(bit)
+	}
+	return nil
 }
 
 type window struct {
@@ -71,7 +97,7 @@ func (p policy) policy() recovery.Policy {
 	out := recovery.Policy{
 		Window: p.Window, RestartDelay: p.RestartDelay, MaxDelay: p.MaxDelay, Multiplier: p.Multiplier, StableFor: p.StableFor,
 		FailureThreshold: p.FailureThreshold, VerifyTimeout: p.VerifyTimeout, RebalanceDelay: p.RebalanceDelay, ProbeEvery: p.ProbeEvery,
-		RestartAuthentication: p.RestartAuthentication, KeepBackoff: p.ResetOnSuccess != nil && !*p.ResetOnSuccess,
+		RestartAuthentication: p.RestartAuthentication, ActOn: recovery.ActOn(p.ActOn), KeepBackoff: p.ResetOnSuccess != nil && !*p.ResetOnSuccess,
 	}
 	if p.MaxRestarts != nil {
 		out.MaxRestarts = *p.MaxRestarts
@@ -87,6 +113,19 @@ func (p policy) policy() recovery.Policy {
 
 func (p *policyFile) apply(cfg *recovery.Config) error {
 	cfg.Include, cfg.Exclude, cfg.Policy = p.Include, p.Exclude, p.Default.policy()
+	for _, list := range []struct {
+		key  string
+		from []string
+		to   *[]recovery.ConfigMatch
+	}{{"includeConfig", p.IncludeConfig, &cfg.IncludeConfig}, {"excludeConfig", p.ExcludeConfig, &cfg.ExcludeConfig}} {
+		for i, text := range list.from {
+			m, err := recovery.ParseConfigMatch(text)
+			if err != nil {
+				return fmt.Errorf("%s[%d]: %w", list.key, i, err)
+			}
+			*list.to = append(*list.to, m)
+		}
+	}
 	for i, n := range p.Connectors {
 		if _, err := path.Match(n.Match, ""); err != nil || n.Match == "" {
 			return fmt.Errorf("connectors[%d].match: %q is no pattern", i, n.Match)

@@ -21,5 +21,5 @@ func ExampleWrite() {
 	// Output:
 	// fault             rule            restarts  of them probes  mean recovery  worst  false give-ups  notifications
 	// dies after 5 min  Strimzi, max 7  1680      0               -              -      0               0
-	//                   ours            7         0               -              -      0               1
+	//                   ours            5         0               -              -      0               1
 }

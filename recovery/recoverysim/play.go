@@ -33,8 +33,9 @@ func Play(s Script, r Rule) Result {
 		shifts = []time.Duration{0}
 	}
 	var sum time.Duration
-	for _, shift := range shifts {
+	for i, shift := range shifts {
 		one := s
+		one.play = i
 		if s.Back > 0 {
 			one.Back += shift
 			one.Length += shift

@@ -27,6 +27,7 @@ func find(t *testing.T, name string, r recoverysim.Rule) recoverysim.Result {
 func TestTheDefaultsKeepTheirPromises(t *testing.T) {
 	t.Parallel()
 	never := recovery.Policy{ProbeEvery: -1}
+	reach, canary := recoverysim.Options{Reach: true}, recoverysim.Options{Canary: true}
 	for _, row := range []struct {
 		script   string
 		policy   recovery.Policy
@@ -34,23 +35,24 @@ func TestTheDefaultsKeepTheirPromises(t *testing.T) {
 		restarts int
 		mean     time.Duration // 0 = cannot end well
 	}{
-		{"dies at start, 7 days", never, recoverysim.Options{}, 7, 0},
+		{"dies at start, 7 days", never, recoverysim.Options{}, 5, 0},
 		{"dies at start, 7 days", recovery.Policy{}, recoverysim.Options{}, 40, 0},
-		{"dies after 5 min, 7 days", never, recoverysim.Options{}, 7, 0},
+		{"dies after 5 min, 7 days", never, recoverysim.Options{}, 5, 0},
 		{"dies after 5 min, 7 days", recovery.Policy{}, recoverysim.Options{}, 40, 0},
-		{"dies after 30 min, 7 days", never, recoverysim.Options{}, 7, 0},
+		{"dies after 30 min, 7 days", never, recoverysim.Options{}, 5, 0},
 		{"dies after 30 min, 7 days", recovery.Policy{}, recoverysim.Options{}, 40, 0},
 		{"start() takes 4 min", recovery.Policy{}, recoverysim.Options{}, 1, 6 * time.Minute},
-		{"outage of 10 min", recovery.Policy{}, recoverysim.Options{}, 4, 5 * time.Minute},
-		{"outage of 3 h", recovery.Policy{}, recoverysim.Options{}, 10, time.Hour},
-		// Nothing without a sign from outside can do 3 days with 40 restarts and a mean of 60 min: 72 h in 40 even steps are 108 min each before any early try.
-		{"outage of 3 days", recovery.Policy{}, recoverysim.Options{}, 45, 65 * time.Minute},
-		{"outage of 10 min", recovery.Policy{}, recoverysim.Options{Reach: true}, 1, 2 * time.Minute},
-		{"outage of 3 h", recovery.Policy{}, recoverysim.Options{Reach: true}, 1, 2 * time.Minute},
-		{"outage of 3 days", recovery.Policy{}, recoverysim.Options{Reach: true}, 1, 2 * time.Minute},
-		{"outage of 10 min", recovery.Policy{}, recoverysim.Options{Canary: true}, 1, 2 * time.Minute},
-		{"outage of 3 h", recovery.Policy{}, recoverysim.Options{Canary: true}, 1, 2 * time.Minute},
-		{"outage of 3 days", recovery.Policy{}, recoverysim.Options{Canary: true}, 1, 2 * time.Minute},
+		// At most 40 restarts and 60 min without a sign from outside, on every row.
+		{"outage of 10 min", recovery.Policy{}, recoverysim.Options{}, 40, time.Hour},
+		{"outage of 3 h", recovery.Policy{}, recoverysim.Options{}, 40, time.Hour},
+		{"outage of 3 days", recovery.Policy{}, recoverysim.Options{}, 40, time.Hour},
+		// At most 10 restarts and 2 min with one; it is one restart.
+		{"outage of 10 min", recovery.Policy{}, reach, 1, 2 * time.Minute},
+		{"outage of 3 h", recovery.Policy{}, reach, 1, 2 * time.Minute},
+		{"outage of 3 days", recovery.Policy{}, reach, 1, 2 * time.Minute},
+		{"outage of 10 min", recovery.Policy{}, canary, 1, 2 * time.Minute},
+		{"outage of 3 h", recovery.Policy{}, canary, 1, 2 * time.Minute},
+		{"outage of 3 days", recovery.Policy{}, canary, 1, 2 * time.Minute},
 		{"poison record, 7 days", recovery.Policy{}, recoverysim.Options{}, 1, 0},
 		{"wrong password, 7 days", recovery.Policy{}, recoverysim.Options{}, 0, 0},
 	} {
@@ -88,7 +90,7 @@ func TestPublishedRulesPlayAsDocumented(t *testing.T) {
 	} {
 		assert.InDelta(t, row.restarts, find(t, row.script, rules[row.rule]).Restarts, 1, "%s, %s", row.script, row.rule)
 	}
-	assert.Equal(t, 16, find(t, "outage of 3 days", rules["tutorial loop, 3 tries"]).FalseGiveUps, "it never recovers")
+	assert.Equal(t, 48, find(t, "outage of 3 days", rules["tutorial loop, 3 tries"]).FalseGiveUps, "it never recovers")
 }
 
 func TestWriteSaysWhatWasOn(t *testing.T) {

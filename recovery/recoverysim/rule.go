@@ -1,6 +1,7 @@
 package recoverysim
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/go-reconnect/reconnect/connect"
@@ -69,8 +70,9 @@ type ours struct {
 }
 
 func (p *ours) Look(now time.Time, failed, up bool) bool {
-	st := connect.ConnectorStatus{Name: "simulated", Type: connect.TypeSink, Connector: connect.InstanceStatus{State: connect.StateRunning, WorkerID: "w"}}
-	task := connect.TaskStatus{ID: connect.TaskID{Connector: "simulated"}, InstanceStatus: connect.InstanceStatus{State: connect.StateRunning, WorkerID: "w"}}
+	name := "simulated-" + strconv.Itoa(p.script.play) // each name has jitter of its own
+	st := connect.ConnectorStatus{Name: name, Type: connect.TypeSink, Connector: connect.InstanceStatus{State: connect.StateRunning, WorkerID: "w"}}
+	task := connect.TaskStatus{ID: connect.TaskID{Connector: name}, InstanceStatus: connect.InstanceStatus{State: connect.StateRunning, WorkerID: "w"}}
 	if failed {
 		task.State, task.Trace = connect.StateFailed, "trace"
 	}

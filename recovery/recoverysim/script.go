@@ -21,18 +21,24 @@ type Script struct {
 	StartTakes time.Duration
 	// Runs is how long a start that works runs; Forever for good.
 	Runs time.Duration
-	// Shifts moves Back by these, one play each, so that no schedule looks good by luck. The result holds the mean and the worst recovery.
+	// Shifts moves Back by these, one play each, every play another connector with jitter of its own, so that no schedule looks good by luck. The result
+	// holds the most restarts, and the mean and the worst recovery.
 	Shifts []time.Duration
+
+	play int // which of them
 }
+
+// plays is how often an outage is played.
+const plays = 48
 
 // Scripts returns the faults that the defaults were chosen with.
 func Scripts() []Script {
-	outage := func(name string, back time.Duration) Script {
+	outage := func(name string, back, sooner time.Duration) Script {
 		s := Script{
 			Name: name, Length: back + 26*time.Hour, Class: failure.ClassConnection, Advice: failure.AdviceAfterRecovery, Back: back, StartTakes: time.Second, Runs: Forever,
 		}
-		for i := range 16 { // up to a twentieth longer, in uneven steps
-			s.Shifts = append(s.Shifts, time.Duration(i)*back/320+time.Duration(i*i%7)*time.Second)
+		for i := range plays { // ending evenly over the time before, in uneven steps
+			s.Shifts = append(s.Shifts, -time.Duration(i)*sooner/plays-time.Duration(i*i%7)*time.Second)
 		}
 		return s
 	}
@@ -42,9 +48,9 @@ func Scripts() []Script {
 		{Name: "dies after 5 min, 7 days", Length: week, Class: failure.ClassUnknown, StartTakes: time.Second, Runs: 5 * time.Minute},
 		{Name: "dies after 30 min, 7 days", Length: week, Class: failure.ClassUnknown, StartTakes: time.Second, Runs: 30 * time.Minute},
 		{Name: "start() takes 4 min", Length: 24 * time.Hour, Class: failure.ClassUnknown, StartTakes: 4 * time.Minute, Runs: Forever},
-		outage("outage of 10 min", 10*time.Minute),
-		outage("outage of 3 h", 3*time.Hour),
-		outage("outage of 3 days", 72*time.Hour),
+		outage("outage of 10 min", 10*time.Minute, time.Minute),
+		outage("outage of 3 h", 3*time.Hour, 10*time.Minute),
+		outage("outage of 3 days", 72*time.Hour, 2*time.Hour),
 		{Name: "poison record, 7 days", Length: week, Class: failure.ClassDataConstraint, Advice: failure.AdviceAfterChange, StartTakes: time.Second, Runs: 10 * time.Second},
 		{Name: "wrong password, 7 days", Length: week, Class: failure.ClassAuthentication, Advice: failure.AdviceAfterChange, Back: -1},
 	}
