@@ -42,7 +42,8 @@ type Config struct {
 
 	// Store remembers across restarts of the process. Defaults to memory, which forgets.
 	Store Store
-	// Elector, if set, makes Run act only while it leads.
+	// Elector, if set, makes Run act only while it leads. A leader that has not seen Connect for half of Policy.RestartDelay, in two sweeps at least, makes
+	// room for another one, and stands for election again when Connect answers it.
 	Elector Elector
 
 	// OnEvent is called for every event, one at a time, from the loop: it must be fast and must not call the Supervisor's blocking methods.
@@ -76,7 +77,7 @@ type Config struct {
 	// PerTask restarts each failed task with a request of its own. It is needed below Kafka 3.0, for 3.0.0 to 3.0.2 and for 3.1.0 (KAFKA-13719),
 	// and set by itself when the client can tell the version.
 	PerTask bool
-	// RequestTimeout bounds one restart request. Defaults to 2 min: Connect itself can take 90 s to answer.
+	// RequestTimeout bounds one restart request, from its reservation in the Store on. Defaults to 2 min: Connect itself can take 90 s to answer.
 	RequestTimeout time.Duration
 
 	// Diagnose classifies traces. Defaults to failure.Diagnose.

@@ -13,9 +13,10 @@
 // # Semantics
 //
 // A restart is counted in the store before it is sent. A definite refusal gives it back; an answer that leaves open whether the restart happened
-// keeps it counted. Restarts leave the window by age or by Acknowledge only, so neither flapping nor a restart of the supervisor resets the
-// budget. When it is used up the connector is exhausted, and stays so until a person acknowledges it, its config changes, it is healthy by
-// itself, or a probe finds that the cause has gone.
+// keeps it counted. Where whoever reserved it died before it had an answer, and nothing has changed after RestartDelay, another one is reserved
+// and sent: a crash costs at most one restart of the budget. Restarts leave the window by age or by Acknowledge only, so neither flapping nor a
+// restart of the supervisor resets the budget. When it is used up the connector is exhausted, and stays so until a person acknowledges it, its
+// config changes, it is healthy by itself, or a probe finds that the cause has gone.
 //
 // A restart that was accepted is not a success: recovered means RUNNING for Policy.StableFor, relapsed means FAILED again, or no answer
 // within Policy.VerifyTimeout.

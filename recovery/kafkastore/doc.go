@@ -12,7 +12,12 @@
 // Each Save is a committed transaction under one fixed transactional id, acknowledged by all in-sync replicas before it returns. Load first calls
 // InitProducerID with that id, which fences whoever used it before and ends what that one left open, and then reads the topic to its end: a supervisor
 // that was frozen or cut off cannot write any more, and its successor knows everything it wrote. A consumer group over the topic's one partition decides
-// who leads; it only elects, because a group's generation fences commits and not writes.
+// who leads; it only elects, because a group's generation fences commits and not writes. Whoever leads leads on while others come and go, and goes on for as
+// long as the broker counts it among the living: another one leads SessionTimeout after the last sign of life, and at once after an orderly end.
+//
+// Two supervisors together never exceed one budget, whatever is killed, frozen or cut off in between; a restart is on its way for at most
+// recovery.Config.RequestTimeout after it was counted. While one of them is alive and reaches both the broker and Connect, a failure that a restart can fix
+// gets it within twice Policy.RestartDelay and one SessionTimeout, and one SessionTimeout more for each further supervisor that is lost meanwhile.
 //
 // # Errors
 //
