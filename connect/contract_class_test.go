@@ -103,7 +103,7 @@ func alsoFits(second, class class, a contractAnswer) bool {
 	case class == "" && second == errNotFound:
 		return strings.Contains(string(a.Body), "HTTP 404 Not Found") // no such path: the name in it, or the endpoint
 	case class == "" && second == errUnavailable:
-		return strings.Contains(string(a.Body), "IO Error trying to forward") || strings.Contains(string(a.Body), "Error writing ")
+		return strings.Contains(string(a.Body), "IO Error trying to forward") || strings.Contains(string(a.Body), "Error writing ") || strings.Contains(string(a.Body), "Error removing ")
 	}
 	return false
 }

@@ -27,10 +27,9 @@ const (
 // onReal says which phases a real cluster is brought into, and why not the others.
 var onReal = map[phase]string{
 	phaseStatic: "", phaseDown: "", phaseUndetected: "", phaseOrphaned: "", phaseStarting: "",
-	phaseAuth: "", phaseNoTracking: "", // a worker of the newest version, of its own
+	phaseAuth: "", phaseNoTracking: "", phaseBusy: "", // a worker of its own: of the newest version, busy in a soak of each
 	phaseOld:       "from source only: versions below 3.9 are not run",
 	phaseRebalance: "the window is a race that no request can hold open; the integration test asserts the answers under load instead",
-	phaseBusy:      "takes 90 s of a frozen broker for each version; tried by hand, see doc.go of connecttest",
 }
 
 // The families of the table: what an endpoint can answer.
@@ -307,17 +306,28 @@ func (e contractEndpoint) busy(request contractRequest) contractCases {
 		return one("is answered at once", request, func(*world) wanted { return wanted{status: -2} }).in(phaseBusy)
 	case strings.HasSuffix(e.path, "/pause"), strings.HasSuffix(e.path, "/resume"):
 		return one("500 after 30 s", request, refusal(500, "Error writing target state to Kafka", "")).in(phaseBusy)
-	case strings.HasSuffix(e.path, "?includeTasks"):
-		return one("500 after 30 s", request, refusal(500, `Error writing restart request for \{connectorName='<many>', onlyFailed=false, includeTasks=true\} to Kafka`, "")).in(phaseBusy)
+	case strings.HasSuffix(e.path, "/stop"): // the first write, which the others wait for
+		return one("500 after 30 s", request, func(w *world) wanted {
+			if e.absent(w) {
+				return wanted{status: 404, message: "HTTP 404 Not Found", shape: errorShape}
+			}
+			return refusal(500, "Error writing root configuration to Kafka", "")(w)
+		}).in(phaseBusy)
 	}
 	return one("500 after 90 s", request, func(w *world) wanted {
 		if e.absent(w) {
 			return wanted{status: 404, message: "HTTP 404 Not Found", shape: errorShape}
 		}
-		message := `Request timed out\. The worker is currently flushing updates to the status topic, which began at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z\.`
-		if e.method == http.MethodGet && strings.HasSuffix(e.path, "/config") {
-			message = "Request timed out"
-		}
-		return wanted{status: 500, kind: jsonType, message: message, shape: errorShape, class: errTimeout}
+		return timedOut(w)
 	}).in(phaseBusy)
+}
+
+// timedOut is what the herder did not come to in 90 s. Since 3.7 a stage is named, if the worker knows of one.
+func timedOut(w *world) wanted {
+	message := "Request timed out"
+	if w.atLeast(3, 7) {
+		const at = `\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z`
+		message += `(?:\. (?:The worker is currently [^.]+, which began at ` + at + `\.|The last operation the worker completed was [^.]+, which began at ` + at + ` and completed at ` + at + `\.?))?`
+	}
+	return wanted{status: 500, kind: jsonType, message: message, shape: errorShape, class: errTimeout}
 }

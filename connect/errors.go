@@ -285,7 +285,7 @@ func classify(a *answer) fault {
 		is(ErrForbidden)
 	case strings.HasPrefix(msg, "Failed to start task: "):
 		f.done = true
-	case strings.HasPrefix(msg, "Error writing ") && strings.Contains(msg, " to Kafka"), strings.Contains(msg, "Failed to write to config topic"), forwarded:
+	case strings.HasPrefix(msg, "Error writing ") && strings.Contains(msg, " to Kafka"), msg == "Error removing connector configuration from Kafka", strings.Contains(msg, "Failed to write to config topic"), forwarded:
 		is(ErrUnavailable)
 		f.mayHappen = true
 	case status == http.StatusTooManyRequests, status == http.StatusBadGateway, status == http.StatusServiceUnavailable:

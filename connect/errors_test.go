@@ -63,6 +63,7 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 		{"no class", 400, body(400, "Connector config {a=b} contains no connector type"), []string{"ErrInvalidConfig"}, "Connector config {[redacted]} contains no connector type"},
 		{"an override of the wrong type in validate", 500, body(500, "org.apache.kafka.common.config.ConfigException: Invalid value x for configuration max.poll.records: Not a number of type INT"), []string{"ErrInvalidConfig"}, ""},
 		{"Kafka cannot be written", 500, body(500, "Error writing target state to Kafka"), []string{"ErrUnavailable"}, ""},
+		{"Kafka cannot be written by a deletion", 500, body(500, "Error removing connector configuration from Kafka"), []string{"ErrUnavailable"}, ""},
 		{"Kafka cannot be written by a restart", 500, body(500, "Error writing restart request for {connectorName='x', onlyFailed=true} to Kafka"), []string{"ErrUnavailable"}, ""},
 		{"a null message", 500, `{"error_code":500,"message":null}`, nil, "500 Internal Server Error"},
 		{"401 as plain text that is called JSON", 401, "User cannot access the resource.", []string{"ErrUnauthorized"}, "User cannot access"},

@@ -160,7 +160,7 @@ func (s *Server) postConnectors(rq *request) reply {
 	if target == "" {
 		target = targetStarted
 	}
-	r := s.onLeader(rq, "", func(_ *worker, _ string) reply {
+	r := s.onLeaderWriting(rq, "", writingConfig, func(_ *worker, _ string) reply {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if r := s.checkConfig(config); r != nil {
@@ -229,7 +229,7 @@ func (s *Server) putConfig(rq *request) reply {
 	config = config.clone()
 	config.put("name", name)
 	created := ""
-	r := s.onLeader(rq, name, func(_ *worker, name string) reply {
+	r := s.onLeaderWriting(rq, name, writingConfig, func(_ *worker, name string) reply {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		config := config.clone()
@@ -239,6 +239,8 @@ func (s *Server) putConfig(rq *request) reply {
 	})
 	return s.located(rq, created, r)
 }
+
+const writingConfig = "Error writing connector configuration to Kafka"
 
 func (s *Server) putLocked(name string, config *javaMap) reply {
 	c := s.connectors[name]
@@ -259,7 +261,7 @@ func (s *Server) patchConfig(rq *request) reply {
 	if bad != nil {
 		return *bad
 	}
-	return s.onLeader(rq, rq.params[0], func(_ *worker, name string) reply {
+	return s.onLeaderWriting(rq, rq.params[0], writingConfig, func(_ *worker, name string) reply {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		c := s.connectors[name]
@@ -279,7 +281,7 @@ func (s *Server) patchConfig(rq *request) reply {
 }
 
 func (s *Server) deleteConnector(rq *request) reply {
-	return s.onLeader(rq, rq.params[0], func(_ *worker, name string) reply {
+	return s.onLeaderWriting(rq, rq.params[0], "Error removing connector configuration from Kafka", func(_ *worker, name string) reply {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		c := s.connectors[name]
@@ -296,7 +298,7 @@ func (s *Server) putResume(rq *request) reply { return s.retarget(rq, targetStar
 
 // retarget is pause and resume: written by whichever worker is asked, never forwarded, not held up by a rebalance.
 func (s *Server) retarget(rq *request, target string) reply {
-	return s.onHerderWriting(rq.worker, "target state", func() reply {
+	return s.onWriting(rq.worker, "Error writing target state to Kafka", func() reply {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		name := rq.params[0]
@@ -311,7 +313,7 @@ func (s *Server) retarget(rq *request, target string) reply {
 }
 
 func (s *Server) putStop(rq *request) reply {
-	return s.onLeader(rq, rq.params[0], func(_ *worker, name string) reply {
+	return s.onLeaderWriting(rq, rq.params[0], "Error writing root configuration to Kafka", func(_ *worker, name string) reply {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		c := s.connectors[name]

@@ -14,11 +14,8 @@ import (
 func (s *Server) restartConnector(rq *request) reply {
 	tasks, onlyFailed := rq.flag("includeTasks"), rq.flag("onlyFailed")
 	if (tasks || onlyFailed) && s.version.atLeast(3, 0) {
-		what := fmt.Sprintf("restart request for {connectorName='%s', onlyFailed=%t, includeTasks=%t}", rq.params[0], onlyFailed, tasks)
-		herder := func(w *worker, op func() reply) reply {
-			return s.onHerderWriting(w, what, op)
-		}
-		return s.onLeaderBy(rq, rq.params[0], herder, func(_ *worker, name string) reply {
+		failure := fmt.Sprintf("Error writing restart request for {connectorName='%s', onlyFailed=%t, includeTasks=%t} to Kafka", rq.params[0], onlyFailed, tasks)
+		return s.onLeaderWriting(rq, rq.params[0], failure, func(_ *worker, name string) reply {
 			return s.restartPlanned(name, tasks, onlyFailed)
 		})
 	}

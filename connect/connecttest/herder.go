@@ -161,17 +161,30 @@ func (s *Server) gatedRead() *reply {
 // writeTimeout is how long a worker waits for a record to reach the config topic.
 const writeTimeout = 30 * time.Second
 
-// onHerderWriting is onHerder for what writes a record: while Kafka is away, that fails first.
-func (s *Server) onHerderWriting(w *worker, what string, op func() reply) reply {
+// onWriting is onHerder for what a request writes itself, beside the herder: while Kafka is away, that fails first.
+func (s *Server) onWriting(w *worker, failure string, op func() reply) reply {
 	s.mu.Lock()
 	down := time.Now().Before(s.brokerDown)
 	s.mu.Unlock()
 	if !down {
 		return s.onHerder(w, op)
 	}
-	return s.onHerderFor(w, writeTimeout, op, func() reply {
-		return refuse(http.StatusInternalServerError, "Error writing "+what+" to Kafka")
-	})
+	return s.onHerderFor(w, writeTimeout, op, func() reply { return refuse(http.StatusInternalServerError, failure) })
+}
+
+// onLeaderWriting is onLeader for what the herder itself writes to the config topic: the first such write after Kafka went away fails in its own
+// time. By then the herder waits for its group, so that everything behind it meets the time-out of requests.
+func (s *Server) onLeaderWriting(rq *request, name, failure string, op func(w *worker, name string) reply) reply {
+	return s.onLeaderBy(rq, name, func(w *worker, op func() reply) reply {
+		s.mu.Lock()
+		first := time.Now().Before(s.brokerDown) && !w.writeFailed
+		w.writeFailed = w.writeFailed || first
+		s.mu.Unlock()
+		if !first {
+			return s.onHerder(w, op)
+		}
+		return s.onHerderFor(w, writeTimeout, op, func() reply { return refuse(http.StatusInternalServerError, failure) })
+	}, op)
 }
 
 // onLeader runs op on the leader's herder: here when this worker leads, else forwarded.

@@ -153,12 +153,15 @@ func (s *Server) startDelay(name string) time.Duration {
 
 // BrokerDown makes Kafka unreachable for the workers for d: statuses, lists, plugins and validation are answered at once
 // from memory and do not change, /health is unhealthy after 10 s, and what needs the herder waits, late or timed out.
-// Writes of a target state or restart request fail after 30 s.
+// Writes of a target state fail after 30 s, and so does the first write of a config, a stop, a deletion or a restart with flags on each worker.
 func (s *Server) BrokerDown(d time.Duration) {
 	s.mu.Lock()
 	s.brokerDown = time.Now().Add(d)
 	s.mu.Unlock()
-	for i := range s.workers {
+	for i, w := range s.workers {
+		s.mu.Lock()
+		w.writeFailed = false
+		s.mu.Unlock()
 		s.StallHerder(i, d, "flushing updates to the status topic")
 	}
 }

@@ -15,6 +15,8 @@ type worker struct {
 	herder chan struct{} // held by what the herder thread is doing
 	stage  string        // what the herder says it is doing when it is stalled
 	busy   time.Time     // since when
+	// writeFailed says that its first write without Kafka has been tried.
+	writeFailed bool
 
 	alive    bool
 	lost     bool // the group has noticed that it is gone
