@@ -236,6 +236,9 @@ func (d *Diagnoser) find(t Trace, s *scratch) (rule, at int) {
 		e := &t.Chain[i]
 		q.at = i
 		q.mark(e)
+		if i > 0 && q.repeats(e, &t.Chain[i-1]) {
+			continue
+		}
 		if s.epoch++; s.epoch == 0 {
 			clear(s.alts)
 			clear(s.classes)
@@ -265,6 +268,23 @@ func (d *Diagnoser) find(t Trace, s *scratch) (rule, at int) {
 func (q *search) mark(e *Exception) {
 	q.suppressed = e.Relation == RelationSuppressed || e.Relation == RelationCause && e.Parent >= 0 && e.Parent < len(q.s.side) && q.s.side[e.Parent]
 	q.s.side = append(q.s.side, q.suppressed)
+}
+
+// repeats reports whether an exception says what the one before it said, word for word, and lets it decide in its place:
+// a wrapper with the text of its cause, or one of thousands of suppressed retries.
+func (q *search) repeats(e, before *Exception) bool {
+	if e.Class != before.Class || e.Message != before.Message || q.suppressed != q.s.side[q.at-1] {
+		return false
+	}
+	v := &q.main
+	if q.suppressed {
+		v = &q.side
+	}
+	if v.rule >= 0 && v.at == q.at-1 {
+		v.at = q.at
+		v.score += q.d.ranks[v.rule].depth
+	}
+	return true
 }
 
 func (q *search) best() weight {
@@ -487,6 +507,9 @@ func hasFrame(t Trace, texts []string, builtin bool) bool {
 
 // hasFramePrefix reports whether a frame begins with one of the packages.
 func hasFramePrefix(t Trace, packages []string) bool {
+	if !t.packages.mayHold(packages) {
+		return false
+	}
 	for i := range t.Chain {
 		for rest := t.Chain[i].frames; rest != ""; {
 			var line string
@@ -501,7 +524,7 @@ func hasFramePrefix(t Trace, packages []string) bool {
 			if line = line[j:]; len(line) < 8 || line[0] == 'j' && line[4] == '.' {
 				continue
 			}
-			if k := strings.IndexByte(line[:min(len(line), 48)], '/'); k > 0 { // a class loader or module stands first
+			if k := strings.IndexByte(line[:min(len(line), maxLoader)], '/'); k > 0 { // a class loader or module stands first
 				line = line[k+1:]
 				if len(line) > 0 && line[0] == '/' {
 					line = line[1:]

@@ -13,7 +13,8 @@ type Trace struct {
 	// A text that is no trace is one exception without a class; an empty text is an empty chain.
 	Chain []Exception
 
-	text string
+	text     string
+	packages packageSet // of the frames
 }
 
 // Relation says how an exception hangs on its parent.
@@ -122,7 +123,7 @@ func Parse(trace string) Trace {
 			trace = text
 		}
 	}
-	t := Trace{text: trace}
+	t := Trace{text: trace, packages: p.packages}
 	chain := p.chain
 	switch {
 	case len(chain) == 0:
@@ -163,22 +164,25 @@ type parser struct {
 	inFrames  bool // frames of the current exception have begun
 	anyFrames bool
 	wrapped   bool // the trace is printed root first
-	noFrames  int8 // whether the text has a frame anywhere: 0 not looked yet, 1 yes, -1 no
+	packages  packageSet
+	prefix    uint64 // of the last frame that was added to packages
+	noFrames  int8   // whether the text has a frame anywhere: 0 not looked yet, 1 yes, -1 no
 }
 
 func (p *parser) run() {
 	s := p.text
 	for pos := 0; pos < len(s); {
-		end := strings.IndexByte(s[pos:], '\n')
-		next := len(s)
-		if end < 0 {
-			end = len(s)
-		} else {
-			end += pos
-			next = end + 1
-		}
+		end := lineEnd(s, pos)
+		next := min(end+1, len(s))
 		if end > pos && s[end-1] == '\r' {
 			end--
+		}
+		if p.inFrames && end-pos > 16 && s[pos:pos+4] == "\tat " && s[end-1] == ')' {
+			// Nearly every line: whether it is a frame is seen by whoever reads the frames.
+			p.frEnd = end
+			p.packageOf(s[pos+4 : end])
+			pos = next
+			continue
 		}
 		start := pos
 		for start < end && (s[start] == ' ' || s[start] == '\t') {
@@ -193,6 +197,20 @@ func (p *parser) run() {
 	if p.wrapped {
 		p.reverse()
 	}
+}
+
+// lineEnd returns where the line that begins at pos ends. Lines of a few bytes are not worth a call.
+func lineEnd(s string, pos int) int {
+	i := pos
+	for ; i < len(s) && i < pos+4; i++ {
+		if s[i] == '\n' {
+			return i
+		}
+	}
+	if n := strings.IndexByte(s[i:], '\n'); n >= 0 {
+		return i + n
+	}
+	return len(s)
 }
 
 // line takes the line s[pos:end], whose text begins at start. It reports false when the trace is over.
@@ -285,6 +303,11 @@ func (p *parser) frame(start, end int) {
 		p.frStart = start
 	}
 	p.frEnd = end
+	if s := p.text[start:end]; len(s) > 3 && s[:3] == "at " {
+		p.packageOf(s[3:])
+	} else {
+		p.packageOf(s)
+	}
 }
 
 // header begins the exception whose head is text[from:end].
