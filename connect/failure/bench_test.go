@@ -41,6 +41,23 @@ func BenchmarkDiagnose(b *testing.B) {
 	}
 }
 
+// BenchmarkBaseline is what a plain look at every byte of the same text costs here and now, to compare with on a machine whose speed changes.
+func BenchmarkBaseline(b *testing.B) {
+	trace := typical(b)
+	b.SetBytes(int64(len(trace)))
+	lines := 0
+	for b.Loop() {
+		for i := range len(trace) {
+			if trace[i] == '\n' {
+				lines++
+			}
+		}
+	}
+	if lines == 0 {
+		b.Fatal("no lines")
+	}
+}
+
 func BenchmarkParse(b *testing.B) {
 	trace := typical(b)
 	b.SetBytes(int64(len(trace)))

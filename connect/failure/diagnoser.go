@@ -71,7 +71,8 @@ type scratch struct {
 	classes []uint32 // epoch in which the rule's class matched
 	side    []bool   // the exception is suppressed, or hangs on one that is
 	hits    [lanes][laneSize]hit
-	text    []byte
+	text    []byte // a redacted message
+	out     []byte // the strings of a diagnosis
 }
 
 var defaultDiagnoser = sync.OnceValue(func() *Diagnoser {
@@ -245,6 +246,13 @@ func (d *Diagnoser) find(t Trace, s *scratch) (rule, at int) {
 			s.epoch = 1
 		}
 		q.class(e.Class)
+		if i+1 < len(t.Chain) && q.prints(e, &t.Chain[i+1], i) {
+			// What its text says is looked for where it comes from, one exception further down.
+			if n := len(t.Chain[i+1].Class) + len(": "); n <= len(e.Message) {
+				q.lane(e.Message, 0, n, len(e.Message), 0)
+			}
+			continue
+		}
 		q.message(e.Message)
 	}
 	q.at, q.suppressed = t.root(), false
@@ -283,6 +291,26 @@ func (q *search) repeats(e, before *Exception) bool {
 	if v.rule >= 0 && v.at == q.at-1 {
 		v.at = q.at
 		v.score += q.d.ranks[v.rule].depth
+	}
+	return true
+}
+
+// prints reports whether the text of e is only its cause printed, as Java's Throwable(cause) makes it, and no rule wants
+// words from it together with the class of e.
+func (q *search) prints(e, cause *Exception, at int) bool {
+	if cause.Relation != RelationCause || cause.Parent != at || cause.Class == "" {
+		return false
+	}
+	rest, ok := strings.CutPrefix(e.Message, cause.Class)
+	if !ok || rest != "" && (len(rest) < 2 || rest[:2] != ": " || rest[2:] != cause.Message) || rest == "" && cause.Message != "" {
+		return false
+	}
+	for _, rules := range q.lastRules {
+		for _, r := range rules {
+			if rule := &q.d.rules[r]; len(rule.Messages) > 0 && !rule.either {
+				return false
+			}
+		}
 	}
 	return true
 }

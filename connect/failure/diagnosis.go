@@ -36,24 +36,37 @@ func (d *Diagnoser) DiagnoseTrace(t Trace) Diagnosis {
 	}
 	text, changed := redactInto(s.text[:0], t.Chain[at].Message)
 	s.text = text
+	// What is new is built in one place and copied once.
+	out, whole := s.out[:0], ""
+	id := ""
 	if n >= 0 {
 		r := &d.rules[n]
 		diag.Class, diag.Restart, diag.Pattern, diag.Remedies = r.Class, r.Advice, r.ID, r.Remedies
-		diag.Summary = summary(r, t, at, text)
-		diag.Fingerprint = fingerprint(r.ID, t, at, text)
+		id = r.ID
+		out, whole = appendSummary(out, r, t, at, text)
 	} else {
-		diag.Summary = unknownSummary(t, text)
-		diag.Fingerprint = fingerprint("", t, at, text)
+		out = appendUnknownSummary(out, t, text)
 	}
+	summaryEnd := len(out)
+	out = fingerprint(id, t, at, text).appendTo(out)
 	if at != rootAt {
 		text, changed = redactInto(s.text[:0], root.Message)
 		s.text = text
 	}
 	if changed {
-		diag.Root.Message = secretless(string(text))
-	} else {
-		diag.Root.Message = secretless(diag.Root.Message)
+		out = append(out, text...)
 	}
+	s.out = out
+	all := string(out)
+	diag.Summary = whole
+	if whole == "" {
+		diag.Summary = secretless(all[:summaryEnd])
+	}
+	diag.Fingerprint = all[summaryEnd : summaryEnd+fingerprintSize]
+	if changed {
+		diag.Root.Message = all[summaryEnd+fingerprintSize:]
+	}
+	diag.Root.Message = secretless(diag.Root.Message)
 	return diag
 }
 
@@ -69,11 +82,10 @@ var (
 	emptyFingerprint = hashText("")
 )
 
-// unknownSummary shows what little the trace says.
-func unknownSummary(t Trace, text []byte) string {
+// appendUnknownSummary shows what little the trace says.
+func appendUnknownSummary(b []byte, t Trace, text []byte) []byte {
 	root := t.Root()
-	var buf [maxText + 100]byte
-	b := append(buf[:0], "The trace does not show the cause"...)
+	b = append(b, "The trace does not show the cause"...)
 	if root.Class != "" {
 		b = append(b, ": "...)
 		b = append(b, clean(root.SimpleClass(), 120)...)
@@ -86,6 +98,5 @@ func unknownSummary(t Trace, text []byte) string {
 		line, _ := cutLine(string(text))
 		b = append(b, clean(secretless(strings.TrimRight(line, " .\r")), 300)...)
 	}
-	b = append(b, '.')
-	return string(b)
+	return append(b, '.')
 }

@@ -31,24 +31,26 @@ func (h *hash) stable(s string) {
 	h.byte(0)
 }
 
-func (h hash) String() string {
+// fingerprintSize is how many digits a fingerprint has.
+const fingerprintSize = 16
+
+func (h hash) appendTo(b []byte) []byte {
 	const digits = "0123456789abcdef"
-	var b [16]byte
-	for i := range b {
-		b[i] = digits[h>>(60-4*i)&15]
+	for i := range fingerprintSize {
+		b = append(b, digits[h>>(60-4*i)&15])
 	}
-	return string(b[:])
+	return b
 }
 
 func hashText(s string) string {
 	h := hash(fnvOffset)
 	h.text(s)
-	return h.String()
+	return string(h.appendTo(nil))
 }
 
 // fingerprint names a cause: the pattern, the exception that decided, and its message without what differs between two
 // occurrences of one cause. An unknown cause is known by the classes of the whole chain and where it was thrown.
-func fingerprint(pattern string, t Trace, at int, message []byte) string {
+func fingerprint(pattern string, t Trace, at int, message []byte) hash {
 	h := hash(fnvOffset)
 	h.text(pattern)
 	e := &t.Chain[at]
@@ -71,7 +73,7 @@ func fingerprint(pattern string, t Trace, at int, message []byte) string {
 	if !strings.HasSuffix(e.Class, "UnknownHostException") { // its message is the host
 		h.message(message)
 	}
-	return h.String()
+	return h
 }
 
 // message hashes the words of a message, hosts, numbers and ids left out.

@@ -21,6 +21,9 @@ var (
 	fixLogging = []string{"Switch on what the connector reads: wal_level=logical, binlog_format=ROW and log_bin, gtid_mode where it is used; that needs a restart of the server.", "Restart the connector afterwards."}
 )
 
+// binlogFrames are the packages that read MySQL's binlog.
+var binlogFrames = []string{"com.github.shyiko.mysql.binlog", "io.debezium.connector.binlog", "io.debezium.connector.mysql"}
+
 // Debezium and other change data capture sources.
 var debeziumRules = []rule{
 	{
@@ -95,7 +98,7 @@ var debeziumRules = []rule{
 	},
 	{
 		Pattern: Pattern{
-			ID: "mysql-binlog-ended", Exceptions: []string{"java.io.EOFException"}, Frames: []string{"com.github.shyiko.mysql.binlog", "io.debezium.connector.binlog", "io.debezium.connector.mysql"}, Class: ClassConnection, Advice: AdviceAfterRecovery,
+			ID: "mysql-binlog-ended", Exceptions: []string{"java.io.EOFException"}, Frames: binlogFrames, Class: ClassConnection, Advice: AdviceAfterRecovery,
 			Summary: "The server ended the binlog stream.", Remedies: fixServerUp, Source: "mysql-binlog-connector-java: BinaryLogClient",
 		}, weight: weightSpecific,
 	},

@@ -70,17 +70,16 @@ func checkTemplate(s string) error {
 	return nil
 }
 
-// summary renders the sentence of a rule.
-func summary(r *rule, t Trace, at int, message []byte) string {
+// appendSummary renders the sentence of a rule, or returns it whole where there is nothing to fill in.
+func appendSummary(b []byte, r *rule, t Trace, at int, message []byte) (out []byte, whole string) {
 	template := r.Summary
 	if template == "" {
 		template = classSummary(r.Class)
 	}
 	if strings.IndexByte(template, '{') < 0 && strings.IndexByte(template, '[') < 0 {
-		return template
+		return b, template
 	}
-	var buf [maxText]byte
-	b := buf[:0]
+	start := len(b)
 	names := names{t: t, of: -1}
 	mark, missing := -1, false // where an optional part begins, and whether it names what is not there
 	for i := 0; i < len(template); i++ {
@@ -95,7 +94,7 @@ func summary(r *rule, t Trace, at int, message []byte) string {
 		case '{':
 			j := strings.IndexByte(template[i:], '}')
 			if j < 0 {
-				return template
+				return b[:start], template
 			}
 			kind := template[i+1 : i+j]
 			if kind == "message" {
@@ -119,7 +118,7 @@ func summary(r *rule, t Trace, at int, message []byte) string {
 			b = append(b, c)
 		}
 	}
-	return secretless(string(b))
+	return b, ""
 }
 
 const maxName = 240
