@@ -73,6 +73,7 @@ type scratch struct {
 	hits    [lanes][laneSize]hit
 	text    []byte // a redacted message
 	out     []byte // the strings of a diagnosis
+	search  search
 }
 
 var defaultDiagnoser = sync.OnceValue(func() *Diagnoser {
@@ -232,7 +233,9 @@ func (d *Diagnoser) find(t Trace, s *scratch) (rule, at int) {
 		return -1, 0
 	}
 	s.side = s.side[:0]
-	q := search{d: d, t: t, s: s, main: verdict{rule: -1}, side: verdict{rule: -1}}
+	q := &s.search
+	*q = search{d: d, t: t, s: s, main: verdict{rule: -1}, side: verdict{rule: -1}}
+	defer func() { *q = search{} }() // hold no text of the caller's
 	for i := range t.Chain {
 		e := &t.Chain[i]
 		q.at = i

@@ -2,6 +2,7 @@ package failure
 
 import (
 	"bytes"
+	"encoding/binary"
 	"strings"
 )
 
@@ -15,10 +16,29 @@ type hash uint64
 func (h *hash) byte(c byte) { *h = (*h ^ hash(c)) * fnvPrime }
 
 func (h *hash) text(s string) {
-	for i := range len(s) {
-		h.byte(s[i])
-	}
+	h.bytes([]byte(s)) // does not escape: not copied
 	h.byte(0)
+}
+
+// bytes hashes eight bytes at a time.
+func (h *hash) bytes(b []byte) {
+	sum := *h
+	for ; len(b) >= 8; b = b[8:] {
+		sum = sum.mix(binary.LittleEndian.Uint64(b))
+	}
+	if len(b) > 0 {
+		last := uint64(len(b))
+		for _, c := range b {
+			last = last<<8 | uint64(c)
+		}
+		sum = sum.mix(last)
+	}
+	*h = sum
+}
+
+func (h hash) mix(v uint64) hash {
+	h = (h ^ hash(v)) * 0x9e3779b97f4a7c15
+	return h ^ h>>29
 }
 
 // stable hashes a name whose digits are those of lambdas, proxies and generated classes.
@@ -85,22 +105,20 @@ func (h *hash) message(m []byte) {
 			i++
 			continue
 		}
-		// Most words are plain: their sum is taken on the way, and forgotten where the word turns out to be another.
-		j, before, kinds := i, sum, uint8(0)
+		j, kinds := i, uint8(0)
 		for j < len(m) {
-			c := m[j]
-			kind := wordByte[c]
+			kind := wordByte[m[j]]
 			if kind == delimiter {
 				break
 			}
 			kinds |= kind
-			sum.byte(c)
 			j++
 		}
 		word := m[i:j]
 		i = j
-		if kinds != letter || host {
-			sum = before
+		if kinds == letter && !host {
+			sum.bytes(word)
+		} else {
 			for len(word) > 0 && (word[len(word)-1] == '.' || word[len(word)-1] == ':') {
 				word = word[:len(word)-1]
 			}
@@ -110,9 +128,7 @@ func (h *hash) message(m []byte) {
 			case host || isHost(word):
 				sum.byte('@')
 			case kinds&digit == 0:
-				for _, c := range word {
-					sum.byte(c)
-				}
+				sum.bytes(word)
 			case isID(word):
 				sum.byte('#')
 			default:
