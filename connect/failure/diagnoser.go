@@ -265,6 +265,10 @@ func (d *Diagnoser) find(t Trace, s *scratch) (rule, at int) {
 	if q.best() < weightText {
 		for i := range t.Chain {
 			q.at, q.suppressed = i, s.side[i]
+			if i > 0 && t.Chain[i].Class == t.Chain[i-1].Class && q.suppressed == s.side[i-1] {
+				q.carry()
+				continue
+			}
 			q.names(simpleName(t.Chain[i].Class))
 		}
 	}
@@ -287,6 +291,12 @@ func (q *search) repeats(e, before *Exception) bool {
 	if e.Class != before.Class || e.Message != before.Message || q.suppressed != q.s.side[q.at-1] {
 		return false
 	}
+	q.carry()
+	return true
+}
+
+// carry moves what the exception before decided to the one that says the same.
+func (q *search) carry() {
 	v := &q.main
 	if q.suppressed {
 		v = &q.side
@@ -295,7 +305,6 @@ func (q *search) repeats(e, before *Exception) bool {
 		v.at = q.at
 		v.score += q.d.ranks[v.rule].depth
 	}
-	return true
 }
 
 // prints reports whether the text of e is only its cause printed, as Java's Throwable(cause) makes it, and no rule wants

@@ -154,7 +154,7 @@ func TestFingerprint(t *testing.T) {
 	})
 	t.Run("stable between releases", func(t *testing.T) {
 		t.Parallel()
-		assert.Equal(t, "f6cc261ca7e56854", failure.Diagnose("java.net.ConnectException: Connection refused").Fingerprint)
+		assert.Equal(t, "8c3724d203999524", failure.Diagnose("java.net.ConnectException: Connection refused").Fingerprint)
 	})
 }
 

@@ -43,11 +43,14 @@ func (h hash) mix(v uint64) hash {
 
 // stable hashes a name whose digits are those of lambdas, proxies and generated classes.
 func (h *hash) stable(s string) {
+	from := 0
 	for i := range len(s) {
-		if c := s[i]; c < '0' || c > '9' {
-			h.byte(c)
+		if c := s[i]; c >= '0' && c <= '9' {
+			h.bytes([]byte(s[from:i]))
+			from = i + 1
 		}
 	}
+	h.bytes([]byte(s[from:]))
 	h.byte(0)
 }
 

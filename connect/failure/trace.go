@@ -163,6 +163,10 @@ type parser struct {
 	frEnd     int
 	inFrames  bool // frames of the current exception have begun
 	anyFrames bool
+	lastHead  struct {
+		from, end, message int
+		class              string
+	}
 	wrapped   bool // the trace is printed root first
 	packages  packageSet
 	prefix    uint64 // of the last frame that was added to packages
@@ -184,6 +188,11 @@ func (p *parser) run() {
 			pos = next
 			continue
 		}
+		if end > pos && !p.inFrames && len(p.chain) > 0 && plainStart[s[pos]] && (end-pos < minStrongHead || len(p.chain) > 1 || p.chain[0].Class != "") {
+			p.msgEnd = end // the next line of a message
+			pos = next
+			continue
+		}
 		start := pos
 		for start < end && (s[start] == ' ' || s[start] == '\t') {
 			start++
@@ -198,6 +207,14 @@ func (p *parser) run() {
 		p.reverse()
 	}
 }
+
+// plainStart marks the bytes a line of a message begins with that is nothing else.
+var plainStart = func() (t [256]bool) {
+	for c := range 256 {
+		t[c] = strings.IndexByte(" \t\r.aCSW[", byte(c)) < 0
+	}
+	return t
+}()
 
 // lineEnd returns where the line that begins at pos ends. Lines of a few bytes are not worth a call.
 func lineEnd(s string, pos int) int {
@@ -324,7 +341,7 @@ func (p *parser) header(rel Relation, indent, from, end int) {
 	if rel == RelationOutermost {
 		from += threadPrefix(p.text[from:end])
 	}
-	class, msg := parseHead(p.text[from:end])
+	class, msg := p.head(from, end)
 	parent := -1
 	if p.depth > 0 {
 		limit := indent // a cause hangs on the exception of its own indent, a suppressed one on that of a smaller indent
@@ -396,8 +413,20 @@ func (p *parser) reverse() {
 }
 
 func (p *parser) hasHead(from, end int) bool {
-	class, _ := parseHead(strings.TrimLeft(p.text[from:end], " \t"))
+	for from < end && (p.text[from] == ' ' || p.text[from] == '\t') {
+		from++
+	}
+	class, _ := p.head(from, end)
 	return class != ""
+}
+
+// head is parseHead of text[from:end]; the last answer is remembered.
+func (p *parser) head(from, end int) (class string, message int) {
+	if l := &p.lastHead; l.from != from || l.end != end {
+		l.from, l.end = from, end
+		l.class, l.message = parseHead(p.text[from:end])
+	}
+	return p.lastHead.class, p.lastHead.message
 }
 
 // framesFollow reports whether the text has frames at all: where it has none, every `Caused by:` begins an exception.
@@ -527,7 +556,7 @@ func parseHead(s string) (class string, message int) {
 				return "", 0
 			}
 			dot = i
-		} else if !isAlnum(c) && c != '_' && c != '$' && c < 0x80 {
+		} else if !nameBytes[c] {
 			break
 		}
 		i++
@@ -555,6 +584,14 @@ func parseHead(s string) (class string, message int) {
 	return "", 0
 }
 
+// nameBytes marks what a Java name consists of.
+var nameBytes = func() (t [256]bool) {
+	for c := range 256 {
+		t[c] = isAlnum(byte(c)) || c == '_' || c == '$' || c >= 0x80
+	}
+	return t
+}()
+
 func hasThrowableSuffix(name string) bool {
 	for _, suffix := range [...]string{"Exception", "Error", "Throwable", "Failure", "ExceptionInfo"} {
 		if strings.HasSuffix(name, suffix) {
@@ -564,9 +601,12 @@ func hasThrowableSuffix(name string) bool {
 	return false
 }
 
+// minStrongHead is the length of the shortest line that isStrongHead accepts.
+const minStrongHead = 12
+
 // isStrongHead reports whether the line can only be the head of an exception.
 func isStrongHead(s string) bool {
-	if len(s) < 12 || strings.IndexByte(s[:min(len(s), 64)], '.') < 0 && s[0] != 'E' {
+	if len(s) < minStrongHead || strings.IndexByte(s[:min(len(s), 64)], '.') < 0 && s[0] != 'E' {
 		return false
 	}
 	class, _ := parseHead(s)
