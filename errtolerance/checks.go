@@ -145,8 +145,8 @@ var checks = []Check{
 		Why: "When a converter or transformation throws Connect's RetriableException and its retry time is over (at once, with the default of 0), workers before 4.0 drop the record and commit its offset even with errors.tolerance=none. Converters that ask a schema registry throw it on a time-out.",
 	},
 	{
-		Code: "ET304", Severity: SeverityWarning, Title: "an outage of the schema registry becomes a mass of dead letters", Source: srcRetry,
-		Why: "With errors.tolerance=all and no retry time every record that needs a schema during an outage is skipped or dead-lettered at once, and its offset is committed. A retry time keeps the records in place while Connect's RetriableException lasts (Confluent's converters throw it for time-outs; a refused connection is another exception and is not retried), at the price of the consumer's poll interval.",
+		Code: "ET304", Severity: SeverityWarning, Title: "an outage of a schema registry, or of another service, becomes a mass of dead letters", Source: srcRetry,
+		Why: "With errors.tolerance=all and no retry time every record that needs a schema during an outage is skipped or dead-lettered at once, and its offset is committed. A retry time keeps the records in place while Connect's RetriableException lasts (Confluent's converters throw it for time-outs; a refused connection is another exception and is not retried), at the price of the consumer's poll interval. Asking parts are the converters of the known registries, transformations that are known to ask (SchemaRegistryTransfer, Debezium's embeddings, large messages in an object store), and any vendor's converter or transformation that is given an address. An information where the worker's version is unknown, because what is thrown depends on it.",
 	},
 	{
 		Code: "ET305", Severity: SeverityInfo, Title: "record content in the worker's log", Source: "LogReporter.java",
@@ -158,7 +158,7 @@ var checks = []Check{
 	},
 	{
 		Code: "ET308", Severity: SeverityInfo, Title: "large records may not fit into the dead letter queue", Source: srcDLQ,
-		Why: "A dead letter is the record plus headers with a whole stack trace. Where the consumer accepts more than producer max.request.size (1 MiB), the write fails, the record is lost, and the task stays RUNNING.",
+		Why: "A dead letter is the record plus headers with a whole stack trace. Where the consumer accepts more than producer max.request.size (1 MiB), the write fails, the record is lost, and the task stays RUNNING: measured on 3.9 and 4.3, also for what a sink reports itself, because the producer refuses such a record at once.",
 	},
 	{
 		Code: "ET401", Severity: SeverityWarning, Title: "retries longer than the consumer may be silent", Source: srcRetry,
@@ -178,7 +178,7 @@ var checks = []Check{
 	},
 	{
 		Code: "ET405", Severity: SeverityInfo, Title: "a secret in plain text", Source: "KIP-297",
-		Why: "Connect stores configurations in a topic and returns them by REST as they are. A reference ${provider:path:key} is resolved by the worker only.",
+		Why: "Connect stores configurations in a topic and returns them by REST as they are. A reference ${provider:path:key} is resolved by the worker only. Found by the key's name, and in any URL: scheme://user:password@host, ?password=, SQL Server's ;password=, Oracle's user/password@.",
 	},
 	{
 		Code: "ET406", Severity: SeverityWarning, Title: "a reference to a config provider that the worker does not have", Source: "ConfigTransformer.java, KIP-297",
@@ -238,7 +238,7 @@ var checks = []Check{
 	},
 	{
 		Code: "ET506", Severity: SeverityInfo, Title: "a retry or failure setting that this connector does not have", Source: "the connector's ConfigDef",
-		Why: "Connectors name their retries differently, and Kafka ignores the keys of others in silence.",
+		Why: "Connectors name their retries differently, and Kafka ignores the keys of others in silence. Only the connectors whose settings are known whole are judged (JDBC of Confluent and Aiven, Debezium, MongoDB, Elasticsearch, OpenSearch, the object stores, the HTTP sinks of Confluent and Aiven, ClickHouse, Doris), and only keys that are known from another one: for any other connector, and any other key, nothing is said.",
 	},
 	{
 		Code: "ET507", Severity: SeverityInfo, Title: "two retry layers", Source: "RetryWithToleranceOperator.java and the connector",
@@ -286,11 +286,19 @@ func init() { //nolint:gochecknoinits // completes a literal table once
 	for i := range checks {
 		checks[i].Since = "0.1.0"
 		checks[i].Doc = docBase + lowerCode(checks[i].Code)
-		checkByCode[checks[i].Code] = &checks[i]
+		n := codeNumber(checks[i].Code)
+		checkByNumber[n] = &checks[i]
 	}
 }
 
-var checkByCode = make(map[string]*Check, len(checks))
+// checkByNumber finds a check by the three digits of its code.
+var checkByNumber [600]*Check
+
+func codeNumber(code string) int {
+	return int(code[2]-'0')*100 + int(code[3]-'0')*10 + int(code[4]-'0')
+}
+
+func checkOf(code string) *Check { return checkByNumber[codeNumber(code)] }
 
 func lowerCode(code string) string { return "et" + code[2:] }
 

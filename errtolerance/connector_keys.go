@@ -129,18 +129,21 @@ var keysOf = map[family][]ConnectorKey{
 	},
 }
 
-// borrowed are the keys that people carry from one connector to another. In a family of keysOf that does not list them they
+// borrowed reports the keys that people carry from one connector to another. In a family of keysOf that does not list them they
 // have no effect.
-var borrowed = map[string]bool{
-	"max.retries": true, "retry.backoff.ms": true, "connection.attempts": true, "connection.backoff.ms": true, "query.timeout.ms": true,
-	"connection.retries": true, "connection.max.retries": true, "retry.max.attempts": true, "retry.attempts": true,
-	"behavior.on.error": true, "behavior.on.malformed.documents": true, "behavior.on.version.conflict": true, "behavior.on.null.values": true,
-	"drop.invalid.message": true, "max.num.retries": true, "retries.defer.timeout": true, "retry.on.status.codes": true,
-	"report.errors.as": true, "flush.max.retries": true, "flush.retry.delay.ms": true, "halt.on.error": true, "retryCount": true,
-	"retry.interval.ms": true, "query.retry.attempts": true, "schema.compatibility.level": true,
-	"transaction.isolation.mode": true, "slot.max.retries": true, "event.processing.failure.handling.mode": true,
-	"reporter.bootstrap.servers": true, "reporter.error.topic.name": true, "reporter.result.topic.name": true,
-	"reporter.error.topic.replication.factor": true, "reporter.result.topic.replication.factor": true,
+func borrowed(key string) bool {
+	switch key {
+	case "max.retries", "retry.backoff.ms", "connection.attempts", "connection.backoff.ms", "query.timeout.ms",
+		"connection.retries", "connection.max.retries", "retry.max.attempts", "retry.attempts", "behavior.on.error",
+		"behavior.on.malformed.documents", "behavior.on.version.conflict", "behavior.on.null.values", "drop.invalid.message",
+		"max.num.retries", "retries.defer.timeout", "retry.on.status.codes", "report.errors.as", "flush.max.retries",
+		"flush.retry.delay.ms", "halt.on.error", "retryCount", "retry.interval.ms", "query.retry.attempts",
+		"schema.compatibility.level", "transaction.isolation.mode", "slot.max.retries",
+		"event.processing.failure.handling.mode", "reporter.bootstrap.servers", "reporter.error.topic.name",
+		"reporter.result.topic.name", "reporter.error.topic.replication.factor", "reporter.result.topic.replication.factor":
+		return true
+	}
+	return false
 }
 
 // counterparts name the key that was probably meant.

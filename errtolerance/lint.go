@@ -10,14 +10,15 @@ import (
 // cannot know (a version, a kind, a reference) it does not guess. The result is sorted by key and code, and is nil when
 // there is nothing to say. The connector's name is taken from the key name, where it is present.
 func Lint(connector map[string]string, target Target) Findings {
-	return lint(connector["name"], connector, target, make([]string, 0, 48)).sorted()
+	return lint(connector["name"], connector, target, make([]property, 0, 48)).sorted()
 }
 
-func lint(name string, connector map[string]string, target Target, scratch []string) Findings {
+func lint(name string, connector map[string]string, target Target, scratch []property) Findings {
 	if unresolved(name) {
 		name = ""
 	}
-	s := newSubject(trim(name), connector, target, scratch)
+	var s subject
+	s.init(trim(name), connector, &target, scratch)
 	s.errorsRules()
 	s.frameworkRules()
 	s.otherKeys()
@@ -31,7 +32,7 @@ func lint(name string, connector map[string]string, target Target, scratch []str
 // of a connector whose class does not tell it is taken from Target.Kinds, then Target.Kind.
 func LintSet(connectors map[string]map[string]string, target Target) Findings {
 	var all Findings
-	scratch := make([]string, 0, 64)
+	scratch := make([]property, 0, 64)
 	names := slices.Sorted(maps.Keys(connectors))
 	subjects := make([]*subject, 0, len(names))
 	for _, name := range names {
@@ -44,7 +45,9 @@ func LintSet(connectors map[string]map[string]string, target Target) Findings {
 			f.Connector = name
 			all = append(all, f)
 		}
-		subjects = append(subjects, newSubject(name, cfg, target, scratch))
+		s := new(subject)
+		s.init(name, cfg, &target, scratch)
+		subjects = append(subjects, s)
 	}
 	byDLQ := map[string][]string{}
 	byGroup := map[string][]string{}

@@ -29,8 +29,11 @@ type Event struct {
 	SucceedsAt int
 	// Reported says that a sink hands the record to the errant record reporter (KIP-610) instead of throwing. StagePut only.
 	Reported bool
-	// DeadLetterFails says that the dead letter cannot be written: too large, not authorised, topic gone.
+	// DeadLetterFails says that the dead letter cannot be written: too large for the topic, not authorised, topic gone.
 	DeadLetterFails bool
+	// DeadLetterNotSent says that the producer refuses the dead letter by itself, before it is sent, as it does with one beyond
+	// producer.override.max.request.size (1 MiB by default). It implies DeadLetterFails.
+	DeadLetterNotSent bool
 	// DeadLetterTopicExists says that the queue's topic is there, so that its replication factor does not matter.
 	DeadLetterTopicExists bool
 	// ExactlyOnce says that the source runs with exactly-once support (KIP-618). StageProduce only.
@@ -101,13 +104,15 @@ const (
 	traceTol    = "Tolerance exceeded in error handler"
 	tracePut    = "Exiting WorkerSinkTask due to unrecoverable exception."
 	traceDLQ    = "Could not initialize dead letter queue with topic="
+	traceAwait  = "org.apache.kafka.connect.errors.ConnectException: java.util.concurrent.ExecutionException"
 )
 
 // Predict tells what a worker does with one failing record. What the target leaves open is listed in Outcome.Depends, and
 // the worse case is returned. It covers Kafka 2.0 to 4.3. Sources: RetryWithToleranceOperator.java, WorkerSinkTask.java,
 // WorkerErrantRecordReporter.java, AbstractWorkerSourceTask.java, KIP-298, KIP-610, KIP-779, KAFKA-18073.
 func Predict(connector map[string]string, target Target, e Event) Outcome {
-	s := newSubject("", connector, target, nil)
+	s := new(subject)
+	s.init("", connector, &target, nil)
 	s.errorsRules()
 	s.frameworkRules()
 	var o Outcome
@@ -139,6 +144,7 @@ func Predict(connector map[string]string, target Target, e Event) Outcome {
 		return o
 	}
 	o.Applicable = true
+	e.DeadLetterFails = e.DeadLetterFails || e.DeadLetterNotSent
 	p := predictor{subject: s, e: e, o: &o}
 	for _, unknown := range [...]struct {
 		key   string
@@ -235,7 +241,7 @@ func (p *predictor) drop() {
 	if p.report(false) {
 		p.o.Fate = FateSkipped
 	}
-	if p.queue() && p.e.DeadLetterFails {
+	if p.queue() && p.e.DeadLetterFails && p.e.Stage != StagePut {
 		p.note("the dead letter is written without waiting: the offset is committed although it failed")
 	}
 }
@@ -360,10 +366,15 @@ func (p *predictor) put() {
 		case !p.tolerates():
 			o.Metrics.RecordErrors = 1
 			p.fail(tracePut)
-		case p.queue() && p.e.DeadLetterFails:
-			p.fail(tracePut)
-			p.note("Connect waits for these dead letters before it commits: one that cannot be written fails the task")
+		case p.queue() && p.e.DeadLetterFails && !p.e.DeadLetterNotSent:
+			// WorkerErrantRecordReporter.awaitFutures throws and has forgotten the future, so that the commit with which the task
+			// closes its partitions succeeds. So on 3.9.0 and 4.3.1.
+			p.drop()
+			o.Task, o.Trace = taskFailed, traceAwait
+			p.note("Connect waits for these dead letters before it commits: one that a broker does not take fails the task, which commits the offset on its way out all the same")
 		default:
+			// WorkerErrantRecordReporter keeps only futures that are not done yet, and the producer's own refusal is done at once:
+			// nobody looks at it again, on 3.9.0 and 4.3.1 alike.
 			p.drop()
 		}
 		return

@@ -1,148 +1,339 @@
 package errtolerance_test
 
 import (
-	"maps"
+	"context"
+	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/go-reconnect/reconnect/errtolerance"
 	"github.com/go-reconnect/reconnect/internal/testutil"
 )
 
-// rows of the prediction that a stock worker can be made to show: a good record, a bad one, a good one.
-func predictRows() []predictRow {
-	const (
-		json    = "org.apache.kafka.connect.json.JsonConverter"
-		str     = "org.apache.kafka.connect.storage.StringConverter"
-		integer = "org.apache.kafka.connect.converters.IntegerConverter"
-		cast    = "org.apache.kafka.connect.transforms.Cast$Value"
-		extract = "org.apache.kafka.connect.transforms.ExtractField$Value"
-	)
-	broken := []struct {
-		name      string
-		stage     errtolerance.Stage
-		config    map[string]string
-		key       bool
-		good, bad string
-	}{
-		{"value", errtolerance.StageValueConverter, map[string]string{"value.converter": json, "value.converter.schemas.enable": "false"}, false, `{"a":1}`, `{"a":`},
-		{"key", errtolerance.StageKeyConverter, map[string]string{"key.converter": integer, "value.converter": str}, true, "\x00\x00\x00\x01", "xyzzy"},
-		{"cast", errtolerance.StageTransformation, map[string]string{"value.converter": str, "transforms": "c", "transforms.c.type": cast, "transforms.c.spec": "int32"}, false, "12", "twelve"},
-		{"extract", errtolerance.StageTransformation, map[string]string{"value.converter": json, "value.converter.schemas.enable": "false", "transforms": "x", "transforms.x.type": extract, "transforms.x.field": "a"}, false, `{"a":1}`, `12`},
-	}
-	handling := []struct {
-		name   string
-		config errtolerance.Config
-		dlq    bool
-	}{
-		{"fail", errtolerance.FailFast(), false},
-		{"skip", errtolerance.LogAndSkip(), false},
-		{"silent", errtolerance.FailFast().WithTolerance(errtolerance.ToleranceAll), false},
-		{"dlq", errtolerance.DeadLetter("").WithReplicationFactor(1), true},
-		{"dlq-bare", errtolerance.DeadLetter("").WithReplicationFactor(1).WithContextHeaders(false), true},
-		{"dlq-none", errtolerance.DeadLetter("").WithReplicationFactor(1).WithTolerance(errtolerance.ToleranceNone), true},
-		{"dlq-rf3", errtolerance.DeadLetter("").WithReplicationFactor(3), true},
-	}
-	var rows []predictRow
-	for _, b := range broken {
-		for _, h := range handling {
-			rows = append(rows, predictRow{b.name + "-" + h.name, b.stage, b.config, h.config, h.dlq, b.key, b.good, b.bad})
-		}
-	}
-	return rows
+// predicted is a row that runs.
+type predicted struct {
+	*predictRow
+	name, topic, dlq string
+	want             errtolerance.Outcome
+	attempts         bool // the plugin counts them
+	settled          bool
 }
 
-type predictRow struct {
-	name      string
-	stage     errtolerance.Stage
-	converter map[string]string
-	handling  errtolerance.Config
-	dlq, key  bool
-	good, bad string
-}
-
-func TestAWorkerDoesWhatIsPredicted(t *testing.T) {
-	testutil.EachVersion(t, func(t *testing.T, c *testutil.Cluster) {
-		type running struct {
-			row              predictRow
-			name, topic, dlq string
-			want             errtolerance.Outcome
+func doesWhatIsPredicted(t *testing.T, w *worker, rows []predictRow) {
+	brokers := w.c.Brokers()
+	all := make([]*predicted, len(rows))
+	var records []*kgo.Record
+	for i := range rows {
+		r := &predicted{predictRow: &rows[i], name: "predict-" + rows[i].name, topic: "predict-" + rows[i].name}
+		r.dlq = r.topic + "-dlq"
+		all[i] = r
+		records = append(records, r.records()...)
+	}
+	createTopics(t, brokers, all)
+	testutil.Produce(t, brokers, records...)
+	each(t, len(all), func(ctx context.Context, i int) error {
+		r := all[i]
+		cfg := r.connector(r.name, r.topic)
+		for k := range cfg {
+			r.attempts = r.attempts || strings.HasSuffix(k, "fault.exception") && cfg[k] != ""
 		}
-		w := worker{t, c.URLs()[0]}
-		var all []running
-		for _, row := range predictRows() {
-			r := running{row: row, name: c.ConnectorName(t, "predict-"+row.name), topic: c.TopicName(t, "predict-"+row.name)}
-			r.dlq = r.topic + "-dlq"
-			testutil.CreateTopic(t, c.Brokers(), r.topic, 1, nil)
-			record := func(text string) *kgo.Record {
-				if row.key {
-					return &kgo.Record{Topic: r.topic, Key: []byte(text), Value: []byte("v")}
-				}
-				return &kgo.Record{Topic: r.topic, Value: []byte(text)}
-			}
-			testutil.Produce(t, c.Brokers(), record(row.good), record(row.bad), record(row.good))
-			cfg := map[string]string{"connector.class": fileSink, "topics": r.topic, "file": "/dev/null", "tasks.max": "1", "key.converter": "org.apache.kafka.connect.converters.ByteArrayConverter"}
-			maps.Copy(cfg, row.converter)
-			handling := row.handling
-			if row.dlq {
-				handling = handling.WithDeadLetterTopic(r.dlq)
-			}
-			cfg = handling.ApplyTo(cfg)
-			r.want = errtolerance.Predict(cfg, errtolerance.Target{KafkaVersion: c.Version(), Brokers: 1}, errtolerance.Event{Stage: row.stage})
-			require.Empty(t, r.want.Depends)
-			refused, said := w.create(r.name, "", cfg)
-			require.False(t, refused, said)
-			all = append(all, r)
+		r.want = errtolerance.Predict(cfg, errtolerance.Target{KafkaVersion: w.c.Version(), Brokers: 1}, r.event)
+		refused, said, err := w.create(ctx, r.name, "", cfg)
+		if err == nil && refused {
+			err = fmt.Errorf("%s: %s", r.name, said)
 		}
-		for _, r := range all {
-			t.Run(r.row.name, func(t *testing.T) {
-				w := worker{t, c.URLs()[0]}
-				committed := func() int64 { return testutil.CommittedOffsets(t, c.Brokers(), "connect-"+r.name, r.topic)[0] }
-				if r.want.Task == "FAILED" {
-					require.Eventually(t, func() bool { state, _ := w.task(r.name); return state == "FAILED" }, 2*time.Minute, 300*time.Millisecond, "predicted FAILED")
-					_, trace := w.task(r.name)
-					assert.Contains(t, trace, r.want.Trace)
-				} else {
-					require.Eventually(t, func() bool { return committed() == 3 }, 2*time.Minute, 300*time.Millisecond, "predicted that the offset of every record is committed")
-					state, trace := w.task(r.name)
-					assert.Equal(t, r.want.Task, state, trace)
-				}
-				assert.Equal(t, r.want.OffsetCommitted, committed() == 3)
-				if r.want.StartFails || r.want.DeadLetterTopic == "" {
-					assert.Zero(t, r.want.DeadLetters)
-					return
-				}
-				dead := testutil.WaitForRecords(t, c.Brokers(), r.dlq, r.want.DeadLetters, time.Minute)
-				require.Len(t, dead, r.want.DeadLetters)
-				if r.row.key {
-					assert.Equal(t, r.row.bad, string(dead[0].Key))
-				} else {
-					assert.Equal(t, r.row.bad, string(dead[0].Value))
-				}
-				stage := ""
-				for _, h := range dead[0].Headers {
-					if h.Key == "__connect.errors.stage" {
-						stage = string(h.Value)
-					}
-				}
-				if r.want.ContextHeaders {
-					assert.Equal(t, string(r.row.stage), stage)
-				} else {
-					assert.Empty(t, stage)
-				}
-				if r.want.CopiesPerRestart == 0 {
-					return
-				}
-				status, body := w.patiently(http.MethodPost, "/connectors/"+url.PathEscape(r.name)+"/tasks/0/restart", nil)
-				require.Equal(t, http.StatusNoContent, status, "%s", body)
-				require.Len(t, testutil.WaitForRecords(t, c.Brokers(), r.dlq, r.want.CopiesAfter(1), time.Minute), r.want.CopiesAfter(1), "one more copy for the restart")
-			})
-		}
+		return err
 	})
+	w.settle(t, all)
+	beans, err := w.beans(t.Context())
+	require.NoError(t, err)
+	log, err := w.c.Worker(0).Logs(t.Context(), time.Time{}, 0)
+	require.NoError(t, err)
+	status, err := w.tasks(t.Context())
+	require.NoError(t, err)
+	offsets := w.positions(t, all)
+	for _, r := range all {
+		t.Run(r.predictRow.name, func(t *testing.T) {
+			r.compare(t, status[r.name], offsets[r.name], beans[r.name])
+			r.compareLog(t, log)
+		})
+	}
+	for _, r := range all {
+		if r.want.DeadLetters > 0 && !r.want.StartFails {
+			t.Run(r.predictRow.name+" dead letters", func(t *testing.T) { r.compareDeadLetters(t, brokers) })
+		}
+	}
+	w.copies(t, all)
+	each(t, len(all), func(ctx context.Context, i int) error { return w.delete(ctx, all[i].name) })
+	t.Logf("%d predictions", len(all))
+}
+
+// records are the three that a sink's row reads.
+func (r *predicted) records() []*kgo.Record {
+	if r.source {
+		return nil
+	}
+	var out []*kgo.Record
+	for _, text := range []string{r.good, r.bad, r.good} {
+		rec := &kgo.Record{Topic: r.topic, Value: []byte(text)}
+		switch {
+		case r.key:
+			rec.Key, rec.Value = []byte(text), []byte("v")
+		case r.header:
+			rec.Value, rec.Headers = []byte("v"), []kgo.RecordHeader{{Key: "h", Value: []byte(text)}}
+		}
+		out = append(out, rec)
+	}
+	return out
+}
+
+// createTopics makes the topics of all rows with one request.
+func createTopics(t *testing.T, brokers []string, all []*predicted) {
+	t.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
+	require.NoError(t, err)
+	defer cl.Close()
+	req := kmsg.NewPtrCreateTopicsRequest()
+	req.TimeoutMillis = 60_000
+	add := func(topic, maxMessageBytes string) {
+		rt := kmsg.NewCreateTopicsRequestTopic()
+		if maxMessageBytes != "" {
+			rc := kmsg.NewCreateTopicsRequestTopicConfig()
+			rc.Name, rc.Value = "max.message.bytes", &maxMessageBytes
+			rt.Configs = append(rt.Configs, rc)
+		}
+		rt.Topic, rt.NumPartitions, rt.ReplicationFactor = topic, 1, 1
+		req.Topics = append(req.Topics, rt)
+	}
+	for _, r := range all {
+		add(r.topic, "")
+		switch {
+		case r.event.DeadLetterTopicExists && r.event.DeadLetterFails:
+			add(r.dlq, "10") // no record is that small: the broker refuses each
+		case r.event.DeadLetterTopicExists:
+			add(r.dlq, "")
+		}
+	}
+	res, err := req.RequestWith(t.Context(), cl)
+	require.NoError(t, err)
+	for _, topic := range res.Topics {
+		require.Zero(t, topic.ErrorCode, topic.Topic)
+	}
+}
+
+// positions are how many of a row's records count as done, by the row's name.
+func (w *worker) positions(t *testing.T, all []*predicted) map[string]int64 {
+	t.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(w.c.Brokers()...))
+	require.NoError(t, err)
+	defer cl.Close()
+	out := map[string]int64{}
+	req := kmsg.NewPtrOffsetFetchRequest()
+	for _, r := range all {
+		if r.source {
+			n, err := w.sourcePosition(t.Context(), r.name)
+			require.NoError(t, err)
+			out[r.name] = n
+			continue
+		}
+		g := kmsg.NewOffsetFetchRequestGroup()
+		g.Group = "connect-" + r.name
+		req.Groups = append(req.Groups, g)
+	}
+	if len(req.Groups) == 0 {
+		return out
+	}
+	res, err := req.RequestWith(t.Context(), cl)
+	require.NoError(t, err)
+	for _, g := range res.Groups {
+		for _, topic := range g.Topics {
+			for _, p := range topic.Partitions {
+				if p.Offset > 0 {
+					out[strings.TrimPrefix(g.Group, "connect-")] = p.Offset
+				}
+			}
+		}
+	}
+	return out
+}
+
+// settle waits until every row is where it was predicted to be, or three minutes. What is not there then fails the comparison.
+func (w *worker) settle(t *testing.T, all []*predicted) {
+	t.Helper()
+	ctx := t.Context()
+	deadline := time.NewTimer(3 * time.Minute)
+	defer deadline.Stop()
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		status, err := w.tasks(ctx)
+		require.NoError(t, err)
+		var open, trying []*predicted
+		for _, r := range all {
+			switch {
+			case r.settled:
+			case r.want.Task == "FAILED":
+				r.settled = status[r.name].State == "FAILED"
+			case r.want.Fate == errtolerance.FateHeld:
+				trying = append(trying, r)
+			}
+			if !r.settled {
+				open = append(open, r)
+			}
+		}
+		at := w.positions(t, open)
+		left := 0
+		for _, r := range open {
+			r.settled = r.settled || r.want.OffsetCommitted && at[r.name] == 3
+			if !r.settled {
+				left++
+			}
+		}
+		if left > 0 && left == len(trying) {
+			// These never come to an end: enough that they were tried several times.
+			beans, err := w.beans(ctx)
+			require.NoError(t, err)
+			for _, r := range trying {
+				if beans[r.name]["Attempts"] >= 3 {
+					r.settled = true
+					left--
+				}
+			}
+		}
+		if left == 0 {
+			return
+		}
+		select {
+		case <-deadline.C:
+			for _, r := range all {
+				if !r.settled {
+					t.Logf("%s has not settled", r.name)
+				}
+			}
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (r *predicted) compare(t *testing.T, status taskStatus, position int64, beans map[string]int) {
+	t.Helper()
+	assert.Empty(t, r.want.Depends)
+	assert.Equal(t, r.want.Task, status.State, status.Trace)
+	if r.want.Task == "FAILED" {
+		assert.Contains(t, status.Trace, r.want.Trace)
+	}
+	assert.Equal(t, r.want.OffsetCommitted, position == 3, "%d of 3 records are done", position)
+	require.NotEmpty(t, beans, "no beans")
+	endless := r.want.Attempts < 0
+	atLeast := r.want.Schedule.RandomBelow > 0 && r.want.Schedule.MinAttempts > 1
+	m := r.want.Metrics
+	// A slow machine sleeps longer than it is told to, and has time for fewer attempts before the deadline.
+	atMost := !endless && !atLeast && r.want.Schedule.Deadline > 0 && m.Retries > 0 && r.want.Fate != errtolerance.FateDelivered
+	got := errtolerance.Metrics{
+		RecordFailures: beans["total-record-failures"], RecordErrors: beans["total-record-errors"], RecordsSkipped: beans["total-records-skipped"],
+		Retries: beans["total-retries"], ErrorsLogged: beans["total-errors-logged"],
+		DLQRequests: beans["deadletterqueue-produce-requests"], DLQFailures: beans["deadletterqueue-produce-failures"],
+	}
+	switch {
+	case endless && !r.want.Redelivered:
+		assert.GreaterOrEqual(t, got.Retries, 2)
+		assert.GreaterOrEqual(t, got.RecordFailures, 2)
+		got.Retries, got.RecordFailures = m.Retries, m.RecordFailures
+	case atLeast:
+		assert.GreaterOrEqual(t, got.Retries, m.Retries)
+		assert.Equal(t, got.Retries-m.Retries, got.RecordFailures-m.RecordFailures)
+		got.Retries, got.RecordFailures = m.Retries, m.RecordFailures
+	case atMost:
+		assert.GreaterOrEqual(t, got.Retries, 2)
+		assert.LessOrEqual(t, got.Retries, m.Retries)
+		assert.Equal(t, m.RecordFailures-m.Retries, got.RecordFailures-got.Retries)
+		if r.attempts {
+			assert.Equal(t, got.Retries+1, beans["Attempts"])
+		}
+		got.Retries, got.RecordFailures = m.Retries, m.RecordFailures
+	}
+	assert.Equal(t, m, got)
+	if !r.attempts || atMost {
+		return
+	}
+	switch n := beans["Attempts"]; {
+	case endless:
+		assert.GreaterOrEqual(t, n, 3)
+	case atLeast:
+		assert.GreaterOrEqual(t, n, r.want.Attempts)
+	default:
+		assert.Equal(t, r.want.Attempts, n)
+	}
+}
+
+// compareLog looks for the line of Connect's LogReporter.
+func (r *predicted) compareLog(t *testing.T, log string) {
+	t.Helper()
+	logged, record := false, false
+	for line := range strings.Lines(log) {
+		if strings.Contains(line, "Error encountered in task "+r.name+"-0.") {
+			logged = true
+			record = record || strings.Contains(line, "value=bad")
+		}
+	}
+	assert.Equal(t, r.want.Logged, logged, "a line in the worker's log")
+	assert.Equal(t, r.want.LogHasRecord, record, "a line that holds the record")
+}
+
+func (r *predicted) compareDeadLetters(t *testing.T, brokers []string) {
+	t.Helper()
+	dead := testutil.WaitForRecords(t, brokers, r.dlq, r.want.DeadLetters, time.Minute)
+	require.Len(t, dead, r.want.DeadLetters)
+	switch {
+	case r.key:
+		assert.Equal(t, r.bad, string(dead[0].Key))
+	case r.header:
+		assert.Equal(t, r.bad, string(dead[0].Headers[0].Value))
+	default:
+		assert.Equal(t, r.bad, string(dead[0].Value))
+	}
+	stage := ""
+	for _, h := range dead[0].Headers {
+		if h.Key == "__connect.errors.stage" {
+			stage = string(h.Value)
+		}
+	}
+	want := ""
+	if r.want.ContextHeaders {
+		want = string(r.event.Stage)
+	}
+	assert.Equal(t, want, stage)
+}
+
+// copies restarts every task that is predicted to write its dead letter again, and those that are predicted not to.
+func (w *worker) copies(t *testing.T, all []*predicted) {
+	t.Helper()
+	var again []*predicted
+	for _, r := range all {
+		if r.want.DeadLetters > 0 && r.want.Task == "FAILED" {
+			again = append(again, r)
+		}
+	}
+	each(t, len(again), func(ctx context.Context, i int) error {
+		status, body, err := w.patiently(ctx, http.MethodPost, "/connectors/"+url.PathEscape(again[i].name)+"/tasks/0/restart", nil)
+		if err == nil && status != http.StatusNoContent {
+			err = fmt.Errorf("restart %s: %d: %s", again[i].name, status, body)
+		}
+		return err
+	})
+	for _, r := range again {
+		t.Run(r.predictRow.name+" after a restart", func(t *testing.T) {
+			want := r.want.CopiesAfter(1)
+			assert.Len(t, testutil.WaitForRecords(t, w.c.Brokers(), r.dlq, want, time.Minute), want)
+		})
+	}
 }

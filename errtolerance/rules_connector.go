@@ -58,8 +58,9 @@ func (s *subject) borrowedKeys() {
 	if !ok {
 		return
 	}
-	for _, key := range s.other {
-		if !borrowed[key] {
+	for i := range s.other {
+		key := s.other[i].key
+		if !borrowed(key) {
 			continue
 		}
 		if !s.info.family.has(key) {
@@ -228,7 +229,8 @@ func (s *subject) mongo() {
 
 // lenses reads connect.<prefix>.error.policy.
 func (s *subject) lenses() {
-	for _, key := range s.other {
+	for i := range s.other {
+		key := s.other[i].key
 		if !strings.HasPrefix(key, "connect.") || !strings.HasSuffix(key, ".error.policy") {
 			continue
 		}

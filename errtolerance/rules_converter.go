@@ -35,30 +35,47 @@ func converterRegistry(class string) registryKind {
 	return noRegistry
 }
 
+// converterKeys are the settings of one of the two converters.
+type converterKeys struct {
+	prefix, schemasEnable, registryURL string
+	// The registry's client strips schema.registry. from every setting: there are two names for each.
+	userInfo, source [2]string
+}
+
+var converters = [...]converterKeys{keysOfConverter("key.converter"), keysOfConverter("value.converter")}
+
+func keysOfConverter(prefix string) converterKeys {
+	return converterKeys{
+		prefix, prefix + ".schemas.enable", prefix + ".schema.registry.url",
+		[2]string{prefix + ".basic.auth.user.info", prefix + ".schema.registry.basic.auth.user.info"},
+		[2]string{prefix + ".basic.auth.credentials.source", prefix + ".schema.registry.basic.auth.credentials.source"},
+	}
+}
+
 func (s *subject) converterRules() {
-	remote := ""
-	for _, side := range [...]struct {
-		prefix string
-		class  text
-	}{{"key.converter", s.key}, {"value.converter", s.value}} {
-		kind := noRegistry
-		if side.class.state == set {
-			kind = converterRegistry(side.class.v)
+	var remote remotePart
+	for i, class := range [...]text{s.key, s.value} {
+		keys, kind := &converters[i], noRegistry
+		if class.state == set {
+			kind = converterRegistry(class.v)
 		}
-		if kind != noRegistry && remote == "" {
-			remote = side.prefix
+		if kind != noRegistry && remote.key == "" {
+			remote = remotePart{keys.prefix, "a schema registry"}
 		}
-		s.schemasEnable(side.prefix, side.class, kind)
+		s.schemasEnable(keys, class, kind)
 		if kind == confluentRegistry {
-			s.registry(side.prefix)
+			s.registry(keys)
 		}
 	}
 	s.oneSided()
+	if remote.key == "" {
+		remote = s.remoteByAddress()
+	}
 	s.outage(remote)
 }
 
-func (s *subject) schemasEnable(prefix string, class text, kind registryKind) {
-	key := prefix + ".schemas.enable"
+func (s *subject) schemasEnable(keys *converterKeys, class text, kind registryKind) {
+	key := keys.schemasEnable
 	if _, ok := s.cfg[key]; !ok || class.state != set {
 		return
 	}
@@ -68,31 +85,30 @@ func (s *subject) schemasEnable(prefix string, class text, kind registryKind) {
 	}
 }
 
-func (s *subject) registry(prefix string) {
-	url := prefix + ".schema.registry.url"
+func (s *subject) registry(keys *converterKeys) {
+	url := keys.registryURL
 	if v, ok := s.cfg[url]; !ok || trim(v) == "" {
 		sev := SeverityWarning
-		if _, info := s.cfg[prefix+".basic.auth.user.info"]; !info && !s.registryElsewhere() && !s.t.Complete {
+		if _, info := s.cfg[keys.userInfo[0]]; !info && !s.registryElsewhere() && !s.t.Complete {
 			// Nothing about a registry at all: a snippet, or a managed worker that fills it in.
 			sev = SeverityInfo
 		}
 		s.addAt(sev, "ET505", url, "missing: the converter takes its settings from this configuration only, and the task fails at start", "set "+url)
 	}
-	info, user := s.userInfo(prefix)
+	info, user := s.userInfo(keys)
 	if !user {
 		return
 	}
-	source := s.get(prefix + ".basic.auth.credentials.source")
+	source := s.get(keys.source[0])
 	if source.state == absent {
-		// The client strips schema.registry. from every setting.
-		source = s.get(prefix + ".schema.registry.basic.auth.credentials.source")
+		source = s.get(keys.source[1])
 	}
 	if source.state == absent || source.state == set && source.v != "USER_INFO" && source.v != "SASL_INHERIT" {
 		what := "URL, the default"
 		if source.state == set {
 			what = "not USER_INFO"
 		}
-		s.add("ET502", prefix+".basic.auth.credentials.source", "is "+what+": the credentials in "+info+" are not used", "set "+prefix+".basic.auth.credentials.source=USER_INFO")
+		s.add("ET502", keys.source[0], "is "+what+": the credentials in "+info+" are not used", "set "+keys.source[0]+"=USER_INFO")
 	}
 }
 
@@ -103,8 +119,8 @@ func (s *subject) registryElsewhere() bool {
 }
 
 // userInfo finds the credentials under either of the two names the client reads.
-func (s *subject) userInfo(prefix string) (key string, ok bool) {
-	for _, key := range [...]string{prefix + ".basic.auth.user.info", prefix + ".schema.registry.basic.auth.user.info"} {
+func (s *subject) userInfo(keys *converterKeys) (key string, ok bool) {
+	for _, key := range keys.userInfo {
 		if _, ok := s.cfg[key]; ok {
 			return key, true
 		}
@@ -114,17 +130,18 @@ func (s *subject) userInfo(prefix string) (key string, ok bool) {
 
 // oneSided compares the credentials of both converters for the same registry.
 func (s *subject) oneSided() {
-	key, value := s.get("key.converter.schema.registry.url"), s.get("value.converter.schema.registry.url")
+	key, value := s.get(converters[0].registryURL), s.get(converters[1].registryURL)
 	if key.state == absent || value.state == absent || key.v != value.v || strings.Contains(key.v, "@") {
 		return
 	}
 	if s.key.state != set || s.value.state != set || converterRegistry(s.key.v) == noRegistry || converterRegistry(s.value.v) == noRegistry {
 		return
 	}
-	with := func(prefix string) bool {
-		if _, ok := s.userInfo(prefix); ok {
+	with := func(keys *converterKeys) bool {
+		if _, ok := s.userInfo(keys); ok {
 			return true
 		}
+		prefix := keys.prefix
 		for _, suffix := range [...]string{"bearer.auth.credentials.source", "bearer.auth.token", "basic.auth.credentials.source", "ssl.keystore.location"} {
 			_, plain := s.cfg[prefix+"."+suffix]
 			if _, prefixed := s.cfg[prefix+".schema.registry."+suffix]; plain || prefixed {
@@ -133,26 +150,93 @@ func (s *subject) oneSided() {
 		}
 		return false
 	}
-	k, v := with("key.converter"), with("value.converter")
+	k, v := with(&converters[0]), with(&converters[1])
 	if k == v {
 		return
 	}
-	have, want := "key.converter", "value.converter"
+	have, want := &converters[0], &converters[1]
 	if v {
 		have, want = want, have
 	}
-	s.add("ET503", want+".basic.auth.user.info", "missing, although "+have+" has credentials for the same registry", "set the credentials on both sides")
+	s.add("ET503", want.userInfo[0], "missing, although "+have.prefix+" has credentials for the same registry", "set the credentials on both sides")
 }
 
-// outage is what a registry that does not answer does to the records.
-func (s *subject) outage(remote string) {
-	if remote == "" || !s.timeout.usable() {
+// remotePart is a converter or transformation that asks a service for each record, or for each new schema.
+type remotePart struct{ key, asks string }
+
+// remoteTransformations ask a service although no address in their settings need say so.
+var remoteTransformations = [...]struct{ prefix, asks string }{
+	{"cricket.jmoore.kafka.connect.transforms.SchemaRegistryTransfer", "two schema registries"},
+	{"io.debezium.ai.embeddings.", "a model"},
+	{"com.bakdata.kafka.", "an object store"},
+}
+
+// remoteByAddress finds a part of the pipeline that asks a service: a transformation that is known to, and any converter or
+// transformation of a vendor that is given the address of one.
+func (s *subject) remoteByAddress() remotePart {
+	var aliases []string
+	if s.transforms.state == set && s.transforms.v != "" {
+		aliases = splitList(s.transforms.v)
+	}
+	for _, alias := range aliases {
+		class := trim(s.cfg["transforms."+alias+".type"])
+		for i := range remoteTransformations {
+			if strings.HasPrefix(class, remoteTransformations[i].prefix) {
+				return remotePart{"transforms." + alias, remoteTransformations[i].asks}
+			}
+		}
+	}
+	found := remotePart{}
+	for i := range s.other {
+		key, v := s.other[i].key, s.other[i].value
+		if !strings.HasPrefix(v, "http") || !addressKey(key) {
+			continue
+		}
+		part := ""
+		switch {
+		case strings.HasPrefix(key, "value.converter.") && s.value.state == set && !strings.HasPrefix(s.value.v, kafkaOwn):
+			part = "value.converter"
+		case strings.HasPrefix(key, "key.converter.") && s.key.state == set && !strings.HasPrefix(s.key.v, kafkaOwn):
+			part = "key.converter"
+		default:
+			for _, alias := range aliases {
+				if prefix := "transforms." + alias; len(key) > len(prefix) && key[len(prefix)] == '.' && strings.HasPrefix(key, prefix) &&
+					!strings.HasPrefix(trim(s.cfg[prefix+".type"]), kafkaOwn) {
+					part = prefix
+				}
+			}
+		}
+		if part != "" && (found.key == "" || part < found.key) { // the same one every time
+			found = remotePart{part, "another service"}
+		}
+	}
+	return found
+}
+
+// kafkaOwn begins the classes of Kafka's own converters and transformations, none of which asks anybody.
+const kafkaOwn = "org.apache.kafka.connect."
+
+// addressKey holds for keys whose last word names an address: a constant that happens to be a URL has another name.
+func addressKey(key string) bool {
+	last := key[strings.LastIndexAny(key, "._-")+1:]
+	for _, word := range [...]string{"url", "urls", "uri", "endpoint", "endpoints", "host"} {
+		if n := len(last) - len(word); n >= 0 && strings.EqualFold(last[n:], word) {
+			return true
+		}
+	}
+	return false
+}
+
+// outage is what a service that does not answer does to the records.
+func (s *subject) outage(remote remotePart) {
+	if remote.key == "" || !s.timeout.usable() {
 		return
 	}
 	noRetry := s.timeout.v == 0
 	switch {
 	case s.tolerates() && noRetry:
-		sev, when := SeverityInfo, "; whether the converter throws an error that retries cover depends on its version, not known here"
+		// What is thrown depends on the release of the converter or transformation, which goes with the worker's.
+		sev, when := SeverityInfo, "; whether it throws an error that retries cover depends on its version, and the worker's is not known here"
 		if !s.version.IsZero() {
 			sev, when = SeverityWarning, ""
 		}
@@ -160,7 +244,7 @@ func (s *subject) outage(remote string) {
 		if s.hasDLQ() {
 			fate = "dead-lettered at once and its offset committed"
 		}
-		message := "0, with errors.tolerance=all and a converter that asks a registry: while the registry is out, every record that needs it is " + fate + when
+		message := "0, with errors.tolerance=all: while " + remote.asks + " that " + remote.key + " asks is out, every record that needs it is " + fate + when
 		fix := "set " + KeyRetryTimeout
 		if s.source() {
 			fix = "set " + KeyRetryTimeout + "=600000 to sit out ten minutes (a source has no poll deadline)"
@@ -174,9 +258,9 @@ func (s *subject) outage(remote string) {
 		if s.version.IsZero() {
 			sev, when = SeverityInfo, " (the version is not known here)"
 		}
-		message := "workers before 4.0 drop a record in silence, although errors.tolerance is none, when " + remote + " throws Connect's RetriableException"
+		message := "workers before 4.0 drop a record in silence, although errors.tolerance is none, when " + remote.key + " throws Connect's RetriableException"
 		if noRetry {
-			message += " once, as on a time-out of the registry"
+			message += " once, as on a time-out of " + remote.asks
 		} else {
 			message += " until the retry time is over"
 		}

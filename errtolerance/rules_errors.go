@@ -97,7 +97,11 @@ func (s *subject) deadLetterQueue() {
 		s.add("ET207", KeyDLQTopic, "with errors.tolerance "+what+" the task still fails at the first bad record, and each restart writes one more copy of it", "set "+KeyTolerance+"=all, or remove the queue")
 	}
 	if s.headers.usable() && !s.headers.v && !s.managed() {
-		s.addAt(SeverityWarning, "ET302", KeyDLQContextHeaders, "off, the default: a dead letter will not say which topic, partition and offset it came from, nor why it failed", "set "+KeyDLQContextHeaders+"=true")
+		sev := SeverityWarning
+		if s.dlq.state == unknowable {
+			sev = SeverityInfo // the reference may stand for no queue
+		}
+		s.addAt(sev, "ET302", KeyDLQContextHeaders, "off, the default: a dead letter will not say which topic, partition and offset it came from, nor why it failed", "set "+KeyDLQContextHeaders+"=true")
 	}
 	s.largeRecords()
 	s.clientPairs()
@@ -208,6 +212,9 @@ func (s *subject) largeRecords() {
 
 // clientPairs compares the overrides of the two clients that a dead letter queue has.
 func (s *subject) clientPairs() {
+	if !s.overrides {
+		return
+	}
 	for _, k := range [...]string{"security.protocol", "sasl.mechanism", "sasl.jaas.config", "bootstrap.servers"} {
 		producer, p := s.cfg["producer.override."+k]
 		admin, a := s.cfg["admin.override."+k]
@@ -340,15 +347,21 @@ func (s *subject) pollBudget(t int64) {
 		return
 	}
 	// Two converters, the headers, and each transformation have a budget of their own.
-	operations := int64(3 + len(splitList(s.transforms.v)))
+	operations := int64(3)
+	if s.transforms.v != "" {
+		operations += int64(1 + strings.Count(s.transforms.v, ","))
+	}
 	records := max(s.pollRecords.v, 1)
 	evict := (interval + t - 1) / t
 	if s.pollRecords.usable() && evict <= records*operations && evict <= 20 {
 		s.addAt(SeverityInfo, "ET401", KeyRetryTimeout,
-			fmt.Sprintf("%d failing operations in one poll (%d x %d ms) reach max.poll.interval.ms (%d, %s); a poll has up to %d records with %d operations each", evict, evict, t, interval, source, records, operations),
-			fmt.Sprintf("keep it, or lower consumer.override.max.poll.records (now %d), or raise consumer.override.max.poll.interval.ms", records))
+			number(evict)+" failing operations in one poll ("+number(evict)+" x "+number(t)+" ms) reach max.poll.interval.ms ("+number(interval)+", "+source+
+				"); a poll has up to "+number(records)+" records with "+number(operations)+" operations each",
+			"keep it, or lower consumer.override.max.poll.records (now "+number(records)+"), or raise consumer.override.max.poll.interval.ms")
 	}
 }
+
+func number(n int64) string { return strconv.FormatInt(n, 10) }
 
 func (s *subject) logging() {
 	if s.logMessages.state != set || !s.logMessages.v || !s.logEnable.usable() {

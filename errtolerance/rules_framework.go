@@ -122,45 +122,50 @@ func plainNameRune(r rune) bool {
 
 // otherKeys goes once over every key without a field of its own.
 func (s *subject) otherKeys() {
-	for _, key := range s.other {
-		v := s.cfg[key]
-		if mayMatter(v) {
+	for i := range s.other {
+		key, v := s.other[i].key, s.other[i].value
+		if commentKey(key) {
+			continue
+		}
+		if strings.IndexByte(v, '$') >= 0 {
 			s.references(key, v)
 		}
 		switch {
-		case commentKey(key):
-			continue
 		case strings.HasPrefix(key, "error") || strings.HasPrefix(key, "Error") || strings.HasPrefix(key, "ERROR") ||
 			strings.HasPrefix(key, "dead") || strings.HasPrefix(key, "tolerance"):
 			s.errorsKey(key)
 		case strings.HasPrefix(key, "consumer."), strings.HasPrefix(key, "producer."), strings.HasPrefix(key, "admin."):
 			s.clientKey(key)
-		case workerKeys[key]:
+		case workerKey(key):
 			if s.info.family != familyOther || s.info.known {
 				s.add("ET212", key, "a worker setting, which has no effect in a connector", "set it in the worker's properties")
 			}
 		default:
 			s.frameworkValue(key, v)
 		}
-		if maySecret(key) {
-			s.secret(key, v)
+		if !maySecret(key) || !s.secret(key, v) {
+			s.secretInURL(key, v)
 		}
 	}
 }
 
-// workerKeys are read from the worker's own properties only, and no connector in the tables gives them a meaning.
-var workerKeys = map[string]bool{
-	"offset.flush.interval.ms": true, "offset.flush.timeout.ms": true, "offset.storage.topic": true, "config.storage.topic": true,
-	"status.storage.topic": true, "config.providers": true, "plugin.path": true, "rest.advertised.host.name": true,
-	"connector.client.config.override.policy": true, "task.shutdown.graceful.timeout.ms": true, "exactly.once.source.support": true,
-	"scheduled.rebalance.max.delay.ms": true,
+// workerKey reports settings that are read from the worker's own properties only, and no connector in the tables gives them a meaning.
+func workerKey(key string) bool {
+	switch key {
+	case "offset.flush.interval.ms", "offset.flush.timeout.ms", "offset.storage.topic", "config.storage.topic",
+		"status.storage.topic", "config.providers", "plugin.path", "rest.advertised.host.name",
+		"connector.client.config.override.policy", "task.shutdown.graceful.timeout.ms", "exactly.once.source.support",
+		"scheduled.rebalance.max.delay.ms":
+		return true
+	}
+	return false
 }
 
 func (s *subject) frameworkValue(key, v string) {
-	if len(key) < 17 || unresolved(v) {
-		return
-	}
 	oneOf := func(values ...string) {
+		if unresolved(v) {
+			return
+		}
 		for _, want := range values {
 			if strings.EqualFold(trim(v), want) {
 				return
@@ -171,7 +176,7 @@ func (s *subject) frameworkValue(key, v string) {
 	switch key {
 	case "config.action.reload":
 		// Unlike the others it is compared letter by letter.
-		if t := trim(v); t != "none" && t != "restart" {
+		if t := trim(v); t != "none" && t != "restart" && !unresolved(v) {
 			s.refuse("ET109", key, "not one of none, restart: Kafka refuses the configuration", "write one of them, in lower case")
 		}
 	case "tasks.max.enforce":
@@ -194,8 +199,9 @@ func (s *subject) clientKey(key string) {
 	client, rest, _ := strings.Cut(key, ".")
 	name, override := strings.CutPrefix(rest, "override.")
 	if !override {
-		// Only names that are client settings: "producer.name" of some connector is not one.
-		if clientSettings[rest] {
+		// Only names that are client settings: "producer.name" of some connector is not one. MirrorMaker's connectors make clients
+		// of their own from these (MirrorConnectorConfig.java).
+		if clientSetting(rest) && s.info.family != familyMirrorMaker {
 			s.add("ET210", key, "reaches no client: in a connector it is "+client+".override."+rest, "write "+client+".override."+rest)
 		}
 		return
@@ -215,17 +221,18 @@ func (s *subject) clientKey(key string) {
 	}
 }
 
-var clientSettings = map[string]bool{
-	"max.poll.records": true, "max.poll.interval.ms": true, "max.partition.fetch.bytes": true, "fetch.max.bytes": true, "fetch.min.bytes": true,
-	"fetch.max.wait.ms": true, "auto.offset.reset": true, "isolation.level": true, "session.timeout.ms": true, "heartbeat.interval.ms": true,
-	"group.id": true, "security.protocol": true, "sasl.mechanism": true, "sasl.jaas.config": true, "bootstrap.servers": true,
-	"max.request.size": true, "batch.size": true, "linger.ms": true, "acks": true, "compression.type": true, "enable.idempotence": true,
-	"delivery.timeout.ms": true, "request.timeout.ms": true, "buffer.memory": true, "retries": true, "max.block.ms": true,
-	"max.in.flight.requests.per.connection": true, "client.id": true, "partition.assignment.strategy": true,
+func clientSetting(key string) bool {
+	switch key {
+	case "max.poll.records", "max.poll.interval.ms", "max.partition.fetch.bytes", "fetch.max.bytes", "fetch.min.bytes",
+		"fetch.max.wait.ms", "auto.offset.reset", "isolation.level", "session.timeout.ms", "heartbeat.interval.ms",
+		"group.id", "security.protocol", "sasl.mechanism", "sasl.jaas.config", "bootstrap.servers", "max.request.size",
+		"batch.size", "linger.ms", "acks", "compression.type", "enable.idempotence", "delivery.timeout.ms",
+		"request.timeout.ms", "buffer.memory", "retries", "max.block.ms", "max.in.flight.requests.per.connection",
+		"client.id", "partition.assignment.strategy":
+		return true
+	}
+	return false
 }
-
-// mayMatter is the cheap test for a reference in a value.
-func mayMatter(v string) bool { return strings.Contains(v, "${") }
 
 // references checks ${provider:[path:]key} in a value.
 func (s *subject) references(key, v string) {
@@ -322,23 +329,34 @@ func beginsFold(s, prefix string) bool {
 	return true
 }
 
-func (s *subject) secret(key, v string) {
+// secret judges the value of a key whose name says that it is one, and reports whether nothing more is to be said about it.
+func (s *subject) secret(key, v string) (done bool) {
 	t := trim(v)
-	if t == "" || redact.HasReference(v) || unresolved(v) || !redact.IsSecretKey(key) {
-		return
-	}
 	switch t {
-	case "true", "false", "none", "null":
-		return
+	case "", "true", "false", "none", "null":
+		return true
+	}
+	// The cheap questions first.
+	if unresolved(v) || redact.HasReference(v) {
+		return true
+	}
+	if !redact.IsSecretKey(key) {
+		return false
+	}
+	switch {
+	case strings.HasSuffix(key, "account.id"), strings.HasSuffix(key, "account.email"):
+		return true // who it is, not what proves it
+	case strings.HasSuffix(key, "connection.string") && strings.HasPrefix(t, "mongodb"):
+		return false // the secret is only in some of them
 	}
 	if redact.IsMask(t) {
 		s.add("ET414", key, "a mask, as tools show it instead of a secret: written back it becomes the secret", "put the secret's reference here, as in ${file:/path/to/secrets.properties:key}")
-		return
+		return true
 	}
-	if placeholder(t) {
-		return
+	if !placeholder(t) {
+		s.add("ET405", key, "a secret in plain text: Connect stores it in a topic and returns it by REST", "put it where a config provider reads it, and write ${file:/path/to/secrets.properties:key}")
 	}
-	s.add("ET405", key, "a secret in plain text: Connect stores it in a topic and returns it by REST", "put it where a config provider reads it, and write ${file:/path/to/secrets.properties:key}")
+	return true
 }
 
 // placeholder holds for values that stand for a secret in documentation: YOUR_PASSWORD, <secret>, changeme in capitals.

@@ -65,14 +65,19 @@ type subject struct {
 	pollRecords            integer
 	key, value, header     text // converter classes
 
-	other []string // every key that no field above holds, in no order
+	overrides bool       // producer.override.* or admin.override.* is among the other keys
+	other     []property // every key that no field above holds, in no order
 
 	findings Findings
 }
 
-// newSubject takes storage for the other keys from the caller, so that a linter of many configurations does not allocate it.
-func newSubject(connector string, cfg map[string]string, t Target, other []string) *subject {
-	s := &subject{cfg: cfg, connector: connector, t: t, other: other[:0]}
+// property is one line of a configuration.
+type property struct{ key, value string }
+
+// init reads the configuration. Storage for the other keys comes from the caller, so that a linter of many configurations
+// does not allocate it.
+func (s *subject) init(connector string, cfg map[string]string, t *Target, other []property) {
+	s.cfg, s.connector, s.t, s.other = cfg, connector, *t, other[:0]
 	if t.KafkaVersion != "" {
 		s.version, _ = kversion.Parse(t.KafkaVersion)
 	}
@@ -96,7 +101,6 @@ func newSubject(connector string, cfg map[string]string, t Target, other []strin
 		s.kind = t.Kind
 	}
 	s.kindKnown = s.kind != KindUnknown
-	return s
 }
 
 func (s *subject) take(k, v string) {
@@ -138,12 +142,13 @@ func (s *subject) take(k, v string) {
 		s.header = readText(v)
 	case "consumer.override.max.poll.interval.ms":
 		s.pollInterval = readNumber(v, 32, s.pollInterval.v)
-		s.other = append(s.other, k)
+		s.other = append(s.other, property{k, v})
 	case "consumer.override.max.poll.records":
 		s.pollRecords = readNumber(v, 32, s.pollRecords.v)
-		s.other = append(s.other, k)
+		s.other = append(s.other, property{k, v})
 	default:
-		s.other = append(s.other, k)
+		s.overrides = s.overrides || strings.HasPrefix(k, "producer.override.") || strings.HasPrefix(k, "admin.override.")
+		s.other = append(s.other, property{k, v})
 	}
 }
 
@@ -217,12 +222,14 @@ func (s *subject) atLeast(major, minor int) bool {
 
 // add reports a finding at the check's own severity.
 func (s *subject) add(code, key, message, fix string) {
-	s.addAt(checkByCode[code].Severity, code, key, message, fix)
+	s.addAt(checkOf(code).Severity, code, key, message, fix)
 }
 
 func (s *subject) addAt(sev Severity, code, key, message, fix string) {
-	c := checkByCode[code]
-	f := Finding{Code: code, Severity: sev, Connector: s.connector, Key: key, Message: message, Fix: fix, Doc: c.Doc}
+	if s.findings == nil {
+		s.findings = make(Findings, 0, 8)
+	}
+	f := Finding{Code: code, Severity: sev, Connector: s.connector, Key: key, Message: message, Fix: fix, Doc: checkOf(code).Doc}
 	if v, ok := s.cfg[key]; ok {
 		f.Value = shown(key, v)
 	}

@@ -1,0 +1,5 @@
+package faults;
+
+public interface FaultMBean {
+    int getAttempts();
+}
