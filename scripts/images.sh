@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # images.sh VERSION...: makes apache/kafka:VERSION present for each: the local one, else a pull, else the stand-in of
 # internal/testutil/image. Also fetches connect-test-plugins of that version, where Maven Central has it, to .cache/test-plugins,
-# and connect-basic-auth-extension of the last version to .cache/basic-auth.
+# and connect-basic-auth-extension of the last version to .cache/basic-auth, and sees to it that there is a JDK.
 # Exit 1 when an image could not be had; the others are still made.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -66,6 +66,13 @@ jars() {
   [ "$1" != "$LAST" ] || kafka_jar connect-basic-auth-extension "$1" "$CACHE/basic-auth"               # one version is tested with it
 }
 
+# Tests compile a plugin that fails where it is told to.
+jdk() {
+  command -v javac >/dev/null || compgen -G '/usr/lib/jvm/*/bin/javac' >/dev/null || [ -x "${JAVA_HOME:-}/bin/javac" ] ||
+    apt_install "to compile the plugin of the tests" default-jdk-headless ||
+    warn "no JDK: tests that compile a plugin will skip, or fail in CI"
+}
+
 # Several of these at once would build the same image twice.
 exec 8>"${TMPDIR:-/tmp}/reconnect-images-$(id -u).lock"
 command -v flock >/dev/null && flock 8
@@ -82,4 +89,5 @@ for v in "$@"; do
   esac
   image "$v" && jars "$v" || failed=1
 done
+jdk
 exit $failed

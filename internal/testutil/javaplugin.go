@@ -106,7 +106,7 @@ func findJavac() (string, error) {
 	}
 	more, _ := filepath.Glob("/usr/lib/jvm/*/bin/javac")
 	for _, p := range append(candidates, more...) {
-		if info, err := os.Stat(p); err == nil && filepath.IsAbs(p) && info.Mode()&0o111 != 0 {
+		if p, err := exec.LookPath(p); err == nil && filepath.IsAbs(p) {
 			return p, nil
 		}
 	}
