@@ -178,8 +178,12 @@ func faultRows() []predictRow {
 		h    errtolerance.Config
 		e    errtolerance.Event
 	}{
-		{name: "dlq", h: dlq}, {name: "dlq-none", h: bare}, {name: "skip", h: skip}, {name: "log-none", h: none.WithLogEnable(true)},
-		{name: "silent", h: silent}, {name: "none", h: none},
+		{name: "dlq", h: dlq},
+		{name: "dlq-none", h: bare},
+		{name: "skip", h: skip},
+		{name: "log-none", h: none.WithLogEnable(true)},
+		{name: "silent", h: silent},
+		{name: "none", h: none},
 		{"dlq-fails", dlq, errtolerance.Event{DeadLetterNotSent: true}},
 		{"dlq-fails-none", bare, errtolerance.Event{DeadLetterNotSent: true}},
 		{"dlq-refused", dlq, errtolerance.Event{DeadLetterFails: true, DeadLetterTopicExists: true}},

@@ -89,19 +89,19 @@ func (s *subject) deadLetterQueue() {
 		}
 	}
 	s.replication()
+	worst := SeverityWarning
+	if s.dlq.state == unknowable {
+		worst = SeverityInfo // the reference may stand for no queue
+	}
 	if s.intolerant() {
 		what := "none"
 		if s.tolerance.state == absent {
 			what = "none, the default"
 		}
-		s.add("ET207", KeyDLQTopic, "with errors.tolerance "+what+" the task still fails at the first bad record, and each restart writes one more copy of it", "set "+KeyTolerance+"=all, or remove the queue")
+		s.addAt(worst, "ET207", KeyDLQTopic, "with errors.tolerance "+what+" the task still fails at the first bad record, and each restart writes one more copy of it", "set "+KeyTolerance+"=all, or remove the queue")
 	}
 	if s.headers.usable() && !s.headers.v && !s.managed() {
-		sev := SeverityWarning
-		if s.dlq.state == unknowable {
-			sev = SeverityInfo // the reference may stand for no queue
-		}
-		s.addAt(sev, "ET302", KeyDLQContextHeaders, "off, the default: a dead letter will not say which topic, partition and offset it came from, nor why it failed", "set "+KeyDLQContextHeaders+"=true")
+		s.addAt(worst, "ET302", KeyDLQContextHeaders, "off, the default: a dead letter will not say which topic, partition and offset it came from, nor why it failed", "set "+KeyDLQContextHeaders+"=true")
 	}
 	s.largeRecords()
 	s.clientPairs()

@@ -344,8 +344,8 @@ func (s *subject) secret(key, v string) (done bool) {
 		return false
 	}
 	switch {
-	case strings.HasSuffix(key, "account.id"), strings.HasSuffix(key, "account.email"):
-		return true // who it is, not what proves it
+	case publicTail(key):
+		return true
 	case strings.HasSuffix(key, "connection.string") && strings.HasPrefix(t, "mongodb"):
 		return false // the secret is only in some of them
 	}
@@ -357,6 +357,17 @@ func (s *subject) secret(key, v string) (done bool) {
 		s.add("ET405", key, "a secret in plain text: Connect stores it in a topic and returns it by REST", "put it where a config provider reads it, and write ${file:/path/to/secrets.properties:key}")
 	}
 	return true
+}
+
+// publicTail holds for keys that redact masks to be safe, and that say who or where a secret is, not what it is: an account's
+// id, the external id of an AWS role, the name of the property that holds a token.
+func publicTail(key string) bool {
+	for _, tail := range [...]string{"account.id", "account.email", "external.id", ".property", "keyname", "key.name"} {
+		if strings.HasSuffix(key, tail) {
+			return true
+		}
+	}
+	return false
 }
 
 // placeholder holds for values that stand for a secret in documentation: YOUR_PASSWORD, <secret>, changeme in capitals.
