@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/segmentio/kafka-go"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/go-reconnect/reconnect/internal/kwire"
 )
@@ -25,25 +26,39 @@ func (n *run) producerFor(ctx context.Context) producer {
 	return n.producer
 }
 
-// takeOver opens the transactional id of the partition. That ends the transaction of whoever held the partition before,
-// so the committed offset is read after it.
-func (w *worker) takeOver(ctx context.Context, committed int64) (int64, error) {
-	n := w.run
-	w.txn = &kwire.Txn{
-		Client: n.client, ID: fmt.Sprintf("%s-%s-%d", n.cfg.Group, n.cfg.Topic, w.partition),
-		Timeout: n.cfg.TransactionTimeout, Patience: n.cfg.RetryTimeout, Compression: n.cfg.Compression,
+// takeOver opens the transactional ids of the partitions. That ends the transactions of whoever held them before, so the
+// committed offsets and the ledger are read after it.
+func (n *run) takeOver(ctx context.Context, workers []*worker) error {
+	if !n.cfg.ExactlyOnce {
+		return nil
 	}
-	if err := w.txn.Open(ctx); err != nil {
-		return committed, n.explain("open transactional id "+w.txn.ID, err)
+	var g errgroup.Group
+	g.SetLimit(producers)
+	for _, w := range workers {
+		w.txn = &kwire.Txn{
+			Client: n.client, ID: fmt.Sprintf("%s-%s-%d", n.cfg.Group, n.cfg.Topic, w.partition),
+			Timeout: n.cfg.TransactionTimeout, Patience: n.cfg.RetryTimeout, Compression: n.cfg.Compression,
+		}
+		g.Go(func() error {
+			if err := w.txn.Open(ctx); err != nil {
+				return n.explain("open transactional id "+w.txn.ID, err)
+			}
+			return nil
+		})
 	}
-	all, err := n.offsets(ctx)
+	if err := g.Wait(); err != nil {
+		return err //nolint:wrapcheck // explained above
+	}
+	committed, err := n.offsets(ctx)
 	if err != nil {
-		return committed, err
+		return err
 	}
-	if c, ok := all[w.partition]; ok {
-		return c, nil
+	for _, w := range workers {
+		if c, ok := committed[w.partition]; ok {
+			w.committed = c
+		}
 	}
-	return committed, nil
+	return nil
 }
 
 // flushOnce makes the outcomes of a chunk and its position true together, or not at all.

@@ -74,7 +74,7 @@ func (l *topicLedger) Load(ctx context.Context, topic string, fn func(Entry) err
 	if err != nil {
 		return err
 	}
-	_, ends, err := n.listOffsetsOf(ctx, l.topic, count, kafka.LastOffset, kafka.ReadCommitted)
+	ends, err := l.ends(ctx, count)
 	if err != nil {
 		return err
 	}
@@ -91,6 +91,39 @@ func (l *topicLedger) Load(ctx context.Context, topic string, fn func(Entry) err
 		}
 	}
 	return nil
+}
+
+// ends returns where the ledger ends now, once no transaction is open before it: behind an open one, of an instance that
+// died for example, nothing can be read, also not what others have committed.
+func (l *topicLedger) ends(ctx context.Context, count int) (map[int]int64, error) {
+	n := l.run
+	_, ends, err := n.listOffsetsOf(ctx, l.topic, count, kafka.LastOffset, kafka.ReadUncommitted)
+	if err != nil {
+		return nil, err
+	}
+	deadline := time.Now().Add(max(n.cfg.RetryTimeout, n.cfg.TransactionTimeout))
+	for try := 0; ; try++ {
+		_, stable, err := n.listOffsetsOf(ctx, l.topic, count, kafka.LastOffset, kafka.ReadCommitted)
+		if err != nil {
+			return nil, err
+		}
+		open := -1
+		for p := range count {
+			if stable[p] < ends[p] {
+				open = p
+			}
+		}
+		switch {
+		case open < 0:
+			return ends, nil
+		case time.Now().After(deadline):
+			return nil, fmt.Errorf("partition %d of topic %s has had an open transaction since offset %d for %s: end it, or wait for its timeout",
+				open, l.topic, stable[open], max(n.cfg.RetryTimeout, n.cfg.TransactionTimeout))
+		}
+		if !kwire.Sleep(ctx, kwire.Backoff(try)) {
+			return nil, context.Cause(ctx)
+		}
+	}
 }
 
 func (l *topicLedger) Record(ctx context.Context, entries []Entry) error {

@@ -1,8 +1,8 @@
 package dlq_test
 
 import (
-	"bytes"
 	"context"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
@@ -230,10 +230,14 @@ func small(t *testing.T, c *testutil.Cluster, settings map[string]string) (cfg d
 	return cfg, origin
 }
 
-// letter is a dead letter about an offset of origin, of one kB.
+// letter is a dead letter about an offset of origin, of two kB that do not shrink.
 func letter(topic, origin string, i int, at time.Time) *kgo.Record {
+	value := make([]byte, 2000)
+	for j := range value {
+		value[j] = byte(rand.Uint32())
+	}
 	return &kgo.Record{
-		Topic: topic, Key: proofKey(i), Value: bytes.Repeat([]byte("x"), 1000), Timestamp: at,
+		Topic: topic, Key: proofKey(i), Value: value, Timestamp: at,
 		Headers: contextHeaders(&kgo.Record{Topic: origin, Offset: int64(i)}),
 	}
 }

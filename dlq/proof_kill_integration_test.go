@@ -256,6 +256,14 @@ func killProof(t *testing.T, c *testutil.Cluster, n, times int, task childTask, 
 			kills[points[i].name]++
 		}
 		if round%5 == 4 {
+			// A dead member's transaction hides what is behind it, until the next one has the partitions.
+			between := p.task
+			between.RecordsPerSecond = 200
+			pause := p.start(t, between)
+			pause.working(t, 1)
+			report := pause.stop(t)
+			uncommitted += report.Uncommitted
+			p.checkReport(t, report)
 			t.Logf("round %d of %d after %.1f s: %s", round+1, times, time.Since(began).Seconds(), p.look(t))
 		}
 	}

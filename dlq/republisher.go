@@ -251,19 +251,9 @@ func (n *run) generation(ctx, genCtx context.Context, gen *kafka.Generation) (fi
 	work, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(genCtx, func() { cancel(kafka.ErrGenerationEnded) })()
-	if err := n.loadLedger(work); err != nil {
-		if work.Err() == nil {
-			n.fail(err)
-		}
-		return false
-	}
-	n.canary.arm()
 	assigned := gen.Assignments[n.cfg.Topic]
 	n.cfg.Logger.LogAttrs(ctx, logInfo, "generation", logInt("generation", int(gen.ID)), logInt("partitions", len(assigned)))
-	var (
-		wg   sync.WaitGroup
-		left atomic.Int32
-	)
+	workers := make([]*worker, 0, len(assigned))
 	for _, a := range assigned {
 		end, known := n.ends[a.ID]
 		if n.cfg.Follow {
@@ -272,9 +262,26 @@ func (n *run) generation(ctx, genCtx context.Context, gen *kafka.Generation) (fi
 		if !known { // younger than the run
 			continue
 		}
-		w := &worker{run: n, gen: gen, partition: a.ID, end: end}
+		workers = append(workers, &worker{run: n, gen: gen, partition: a.ID, end: end, committed: a.Offset})
+	}
+	err := n.takeOver(work, workers)
+	if err == nil {
+		err = n.loadLedger(work)
+	}
+	if err != nil {
+		if work.Err() == nil {
+			n.fail(err)
+		}
+		return false
+	}
+	n.canary.arm()
+	var (
+		wg   sync.WaitGroup
+		left atomic.Int32
+	)
+	for _, w := range workers {
 		wg.Go(func() {
-			done, err := w.work(work, a.Offset)
+			done, err := w.work(work)
 			if !done {
 				left.Add(1)
 			}
@@ -295,9 +302,9 @@ func (n *run) dryRun(ctx context.Context) error {
 	n.canary.arm()
 	var wg sync.WaitGroup
 	for p, end := range n.ends {
-		w := &worker{run: n, partition: p, end: end}
+		w := &worker{run: n, partition: p, end: end, committed: n.committed[p]}
 		wg.Go(func() {
-			if _, err := w.work(ctx, n.committed[p]); err != nil {
+			if _, err := w.work(ctx); err != nil {
 				n.fail(err)
 			}
 		})

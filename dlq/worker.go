@@ -18,6 +18,7 @@ type worker struct {
 	run       *run
 	gen       *kafka.Generation
 	partition int
+	committed int64 // the group's offset when the generation began
 	position  int64
 	end       int64
 	pageAt    time.Time
@@ -91,16 +92,8 @@ var errGenerationLost = errors.New("the group has moved on to another generation
 
 // work reads from the committed offset to the end and reports whether it got there. An error stops the run; a lost
 // generation is none.
-func (w *worker) work(ctx context.Context, committed int64) (done bool, err error) {
-	if w.run.cfg.ExactlyOnce && !w.run.cfg.DryRun {
-		if committed, err = w.takeOver(ctx, committed); err != nil {
-			if ctx.Err() != nil {
-				return false, nil //nolint:nilerr // the context ended; why is known to the run
-			}
-			return false, err
-		}
-	}
-	w.begin(committed)
+func (w *worker) work(ctx context.Context) (done bool, err error) {
+	w.begin(w.committed)
 	for w.position < w.end && ctx.Err() == nil {
 		release, err := w.run.inFlight.take(ctx)
 		if err != nil {
