@@ -21,6 +21,7 @@ const (
 	DefaultTasksPerMinute = 120
 	DefaultBurst          = 60
 	DefaultMinConnectors  = 5
+	DefaultMinCrowd       = 20
 	DefaultCanaryEvery    = 2 * time.Minute
 	DefaultMaxHold        = 15 * time.Minute
 )
@@ -38,7 +39,7 @@ const (
 //
 // When MinConnectors connectors fail with one fingerprint, one of them, the canary, is restarted first. When it runs, the others follow at
 // TasksPerMinute; when it fails, another takes its place after CanaryEvery. Nobody waits longer than MaxHold: then one more is let through every
-// CanaryEvery, whatever the canary does.
+// CanaryEvery, whatever the canary does. Many that fail with fingerprints of their own are held in the same way, as one crowd.
 type Guard struct {
 	// MaxConcurrent is how many restart requests are in flight at once. Defaults to 4.
 	MaxConcurrent int
@@ -49,7 +50,10 @@ type Guard struct {
 	// MinConnectors is how many connectors must fail with one fingerprint before a canary goes first. Class authentication always has one.
 	// A negative value means no canaries. Defaults to 5.
 	MinConnectors int
-	// CanaryEvery is the time between two canaries of one fingerprint. Defaults to 2 min.
+	// MinCrowd is how many connectors must fail at once, each with a fingerprint that fewer than MinConnectors share, before MaxConcurrent of them go first, as
+	// canaries for the crowd. A negative value means never, and so does a negative MinConnectors. Defaults to 20.
+	MinCrowd int
+	// CanaryEvery is the time between two canaries of one fingerprint, and between those of a crowd. Defaults to 2 min.
 	CanaryEvery time.Duration
 	// MaxHold is the longest wait behind a canary. Defaults to 15 min.
 	MaxHold time.Duration
@@ -76,6 +80,10 @@ func (g Guard) withDefaults() (Guard, error) {
 	}
 	g.Burst = orInt(g.Burst, DefaultBurst)
 	g.MinConnectors = orInt(g.MinConnectors, DefaultMinConnectors)
+	g.MinCrowd = orInt(g.MinCrowd, max(DefaultMinCrowd, g.MinConnectors))
+	if g.MinConnectors < 0 {
+		g.MinCrowd = -1
+	}
 	g.CanaryEvery = orDuration(g.CanaryEvery, DefaultCanaryEvery)
 	g.MaxHold = orDuration(g.MaxHold, DefaultMaxHold)
 	return g, nil
@@ -87,6 +95,7 @@ type gates struct {
 	cfg    Guard
 	tokens *rate.Limiter
 	byFP   map[string]*gate
+	crowd  crowd
 }
 
 // gate is one fingerprint's.
@@ -143,6 +152,7 @@ func (s *Supervisor) observeGates(ctx context.Context, l *look, now time.Time) {
 			x.release(now)
 		}
 	}
+	s.observeCrowd(ctx, l, now)
 	for fp, x := range s.gates.byFP {
 		if len(x.members) == 0 {
 			if x.told {
@@ -236,9 +246,10 @@ func (g *gate) watch(s *Supervisor, l *look, now time.Time) {
 }
 
 // relapsed is told of a relapse: a canary that failed makes room, and a cause that came back closes the gate.
-func (g *gates) relapsed(name, fp string) {
+func (g *gates) relapsed(name, fp string, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.crowd.relapse(name, g.cfg.MinConnectors, now)
 	x := g.byFP[fp]
 	if x == nil {
 		return
@@ -282,12 +293,18 @@ func (g *gates) admit(r *due, now time.Time) Reason {
 			return ReasonCanary
 		}
 	}
+	if !gated && g.holds(r.name, now) {
+		return ReasonCanary
+	}
 	n := len(r.d.Tasks)
 	if r.d.IncludeConnector {
 		n++
 	}
 	if !g.tokens.AllowN(now, min(n, g.cfg.Burst)) {
 		return ReasonStorm
+	}
+	if !gated {
+		g.crowd.passed(r.name, now)
 	}
 	if gated {
 		x.canary, x.tasks, x.upSince, x.lastTry = r.name, st.Attempt.Tasks, time.Time{}, now

@@ -169,7 +169,7 @@ func (s *Supervisor) hold(name string, now time.Time) Reason {
 func (s *Supervisor) apply(ctx context.Context, name string, rec *record, o *Observation, d Decision, now time.Time) error {
 	told := rec.detail.held
 	if d.Signals.Has(SignalRelapsed) {
-		s.gates.relapsed(name, d.State.Fingerprint)
+		s.gates.relapsed(name, d.State.Fingerprint, now)
 	}
 	err := s.save(ctx, name, rec.detail, d.State)
 	s.note(rec, o, d)
