@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/go-reconnect/reconnect/internal/testutil/recording"
 )
 
 const (
@@ -274,7 +276,7 @@ func restartWithTasksEndpoint() contractEndpoint {
 		t.Helper()
 		body, isJSON := parseBody(settledVersions(a.Body))
 		require.True(t, isJSON)
-		assert.Contains(t, []string{statusShape(w, runningTask(w)), statusShape(w, failedTask(w)), statusShape(w, "")}, shapeOf(body), "%s", a)
+		assert.Contains(t, []string{statusShape(w, runningTask(w)), statusShape(w, failedTask(w)), statusShape(w, "")}, recording.Shape(body), "%s", a)
 	}
 	settle := func(t *testing.T, w *world, a contractAnswer) {
 		t.Helper()

@@ -50,7 +50,7 @@ type contractCase struct {
 type wanted struct {
 	status   int
 	kind     string
-	shape    string // of the JSON body, with free as shapeOf takes it
+	shape    string // of the JSON body, with free as recording.Shape takes it
 	free     []string
 	message  string // a regular expression for the whole message of an error body
 	text     string // the whole body, when it is not JSON

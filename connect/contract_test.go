@@ -18,6 +18,7 @@ import (
 
 	"github.com/go-reconnect/reconnect/connect/connecttest"
 	"github.com/go-reconnect/reconnect/internal/kversion"
+	"github.com/go-reconnect/reconnect/internal/testutil/recording"
 )
 
 // contractVersions are the Kafka versions whose real workers the fake is held to.
@@ -158,7 +159,7 @@ func (x wanted) check(t *testing.T, w *world, q contractRequest, a contractAnswe
 	body, isJSON := parseBody(settledVersions(a.Body))
 	require.True(t, isJSON, "%s", a)
 	if x.shape != "" {
-		assert.Equal(t, x.shape, shapeOf(body, x.free...), "shape of %s", a)
+		assert.Equal(t, x.shape, recording.Shape(body, x.free...), "shape of %s", a)
 	}
 	if x.message != "" {
 		var e struct {

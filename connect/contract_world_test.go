@@ -305,45 +305,6 @@ func differences(path string, want, got any) []string {
 	return nil
 }
 
-// shapeOf describes a JSON value by its kinds and keys; the elements of an array are joined by `|`. In objects at the
-// paths of free the keys are data.
-func shapeOf(v any, free ...string) string { return shapeAt(v, "", free) }
-
-func shapeAt(v any, path string, free []string) string {
-	switch x := v.(type) {
-	case nil:
-		return "null"
-	case bool:
-		return "bool"
-	case string:
-		return "string"
-	case json.Number, float64:
-		return "number"
-	case []any:
-		return "[" + joinShapes(x, path+"[]", free) + "]"
-	case map[string]any:
-		if slices.Contains(free, path) {
-			return "{*: " + joinShapes(slices.Collect(maps.Values(x)), path+".*", free) + "}"
-		}
-		var parts []string
-		for _, k := range slices.Sorted(maps.Keys(x)) {
-			parts = append(parts, k+": "+shapeAt(x[k], path+"."+k, free))
-		}
-		return "{" + strings.Join(parts, ", ") + "}"
-	default:
-		return fmt.Sprintf("%T", v)
-	}
-}
-
-func joinShapes(items []any, path string, free []string) string {
-	var shapes []string
-	for _, item := range items {
-		shapes = append(shapes, shapeAt(item, path, free))
-	}
-	slices.Sort(shapes)
-	return strings.Join(slices.Compact(shapes), "|")
-}
-
 // parseBody decodes a body, nil when it is not JSON.
 func parseBody(b []byte) (v any, ok bool) {
 	d := json.NewDecoder(bytes.NewReader(b))

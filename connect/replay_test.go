@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,24 +15,8 @@ import (
 
 	"github.com/go-reconnect/reconnect/connect"
 	"github.com/go-reconnect/reconnect/internal/redact"
+	"github.com/go-reconnect/reconnect/internal/testutil/recording"
 )
-
-// exchange is one recorded request and answer of a real worker. The recordings live with connecttest, which is held to them too.
-type exchange struct {
-	Version string `json:"version"`
-	Name    string `json:"name"`
-	Request struct {
-		Method  string            `json:"method"`
-		Path    string            `json:"path"`
-		Headers map[string]string `json:"headers"`
-		Body    json.RawMessage   `json:"body"`
-	} `json:"request"`
-	Response struct {
-		Status  int               `json:"status"`
-		Headers map[string]string `json:"headers"`
-		Body    json.RawMessage   `json:"body"`
-	} `json:"response"`
-}
 
 // raw is the body as it was on the wire: a JSON string stands for a body that is no JSON.
 func raw(body json.RawMessage) string {
@@ -45,25 +27,15 @@ func raw(body json.RawMessage) string {
 	return string(body)
 }
 
-func exchanges(t *testing.T) []exchange {
+// exchanges are the recordings of connecttest, which is held to them too.
+func exchanges(t *testing.T) []recording.Exchange {
 	t.Helper()
-	files, err := filepath.Glob("connecttest/testdata/rest/*/*.json")
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
-	out := make([]exchange, 0, len(files))
-	for _, f := range files {
-		data, err := os.ReadFile(f)
-		require.NoError(t, err)
-		var x exchange
-		require.NoError(t, json.Unmarshal(data, &x), f)
-		out = append(out, x)
-	}
-	return out
+	return recording.Load(t, "connecttest/testdata/rest/*/*.json")
 }
 
 // typed finds the method that sends a recorded request. exact is false where no typed argument makes that very request (a malformed body, a flag `1`): the
 // answer is replayed through the method all the same. It returns nil where the client has no method for it.
-func typed(x *exchange) (name string, exact bool, call func(context.Context, *connect.Client) (any, error)) {
+func typed(x *recording.Exchange) (name string, exact bool, call func(context.Context, *connect.Client) (any, error)) {
 	u, err := url.Parse(x.Request.Path)
 	if err != nil {
 		return "", false, nil
@@ -315,7 +287,7 @@ func TestRecordedExchangesReplay(t *testing.T) {
 }
 
 // replayRaw sends what no method sends through Do.
-func replayRaw(t *testing.T, c *connect.Client, x *exchange) {
+func replayRaw(t *testing.T, c *connect.Client, x *recording.Exchange) {
 	t.Helper()
 	path := x.Request.Path
 	if strings.HasPrefix(path, "//") {
@@ -346,7 +318,7 @@ func replayRaw(t *testing.T, c *connect.Client, x *exchange) {
 	}
 }
 
-func assertSameRequest(t *testing.T, x *exchange, got []seen) {
+func assertSameRequest(t *testing.T, x *recording.Exchange, got []seen) {
 	t.Helper()
 	for _, r := range got {
 		if r.path == "/" && x.Request.Path != "/" {
@@ -375,7 +347,7 @@ func assertSameRequest(t *testing.T, x *exchange, got []seen) {
 	t.Errorf("the request was not sent")
 }
 
-func assertAnswer(t *testing.T, x *exchange, method string, got any, err error) {
+func assertAnswer(t *testing.T, x *recording.Exchange, method string, got any, err error) {
 	t.Helper()
 	body := raw(x.Response.Body)
 	if x.Response.Status >= 300 {

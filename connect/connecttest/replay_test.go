@@ -4,10 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
-	"os"
-	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -17,23 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-reconnect/reconnect/connect/connecttest"
+	"github.com/go-reconnect/reconnect/internal/testutil/recording"
 )
-
-// exchange is one recorded request to a real worker and its answer.
-type exchange struct {
-	Name    string `json:"name"`
-	Request struct {
-		Method  string            `json:"method"`
-		Path    string            `json:"path"`
-		Headers map[string]string `json:"headers"`
-		Body    json.RawMessage   `json:"body"`
-	} `json:"request"`
-	Response struct {
-		Status  int               `json:"status"`
-		Headers map[string]string `json:"headers"`
-		Body    json.RawMessage   `json:"body"`
-	} `json:"response"`
-}
 
 // payload is the body as it went over the wire: a JSON string in the file is raw text, anything else is JSON in the
 // spacing that the recorder used.
@@ -108,25 +90,10 @@ func canonical(t *testing.T, raw []byte) string {
 	return strings.TrimSpace(out)
 }
 
-func recordings(t *testing.T, version string) []exchange {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join("testdata", "rest", version, "*.json"))
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
-	slices.Sort(files)
-	out := make([]exchange, len(files))
-	for i, f := range files {
-		b, err := os.ReadFile(f)
-		require.NoError(t, err)
-		require.NoError(t, json.Unmarshal(b, &out[i]), f)
-	}
-	return out
-}
-
 // TestReplay sends the recorded requests of a real 4.0.0 cluster to the fake, in order, and compares every answer.
 func TestReplay(t *testing.T) {
 	t.Parallel()
-	list := recordings(t, "4.0.0")
+	list := recording.Load(t, "testdata/rest/4.0.0/*.json")
 	require.Len(t, list, 244)
 	synctest.Test(t, func(t *testing.T) {
 		s := connecttest.NewServer(connecttest.Config{Workers: 2, Version: "4.0.0", Brokers: 1, Settle: 50 * time.Millisecond, Errorf: t.Errorf})
@@ -167,7 +134,7 @@ func TestReplay(t *testing.T) {
 	})
 }
 
-func send(t *testing.T, s *connecttest.Server, x exchange) result {
+func send(t *testing.T, s *connecttest.Server, x recording.Exchange) result {
 	t.Helper()
 	body := payload(t, x.Request.Body)
 	rq, err := http.NewRequestWithContext(t.Context(), x.Request.Method, "http://worker-0:8083", strings.NewReader(body))
@@ -190,7 +157,7 @@ func send(t *testing.T, s *connecttest.Server, x exchange) result {
 	return result{rs.StatusCode, rs.Header, b.String()}
 }
 
-func compare(t *testing.T, x exchange, got result) {
+func compare(t *testing.T, x recording.Exchange, got result) {
 	t.Helper()
 	want := x.Response
 	if !assert.Equal(t, want.Status, got.status, "%s: status, body %s", x.Name, got.body) {
@@ -214,7 +181,7 @@ func compare(t *testing.T, x exchange, got result) {
 		if x.Name == "loggers" {
 			free = append(free, "")
 		}
-		assert.Equal(t, shape(a, free...), shape(b, free...), "%s: shape", x.Name)
+		assert.Equal(t, recording.Shape(a, free...), recording.Shape(b, free...), "%s: shape", x.Name)
 		return
 	}
 	assert.Equal(t, canonical(t, wantBody), canonical(t, []byte(got.body)), "%s: body", x.Name)
