@@ -25,7 +25,8 @@ type Options struct {
 	WorkerProperties map[string]string
 	// WorkerEnv is added to every worker's environment.
 	WorkerEnv map[string]string
-	// BrokerProperties are settings of the broker by their names in server.properties, over the defaults.
+	// BrokerProperties are settings of the broker by their names in server.properties, over the defaults. In their values
+	// {advertised} stands for the address that the broker has on this machine.
 	BrokerProperties map[string]string
 	// Plugins are copied to every worker, each in a folder of its own on plugin.path.
 	Plugins []Plugin
@@ -140,7 +141,7 @@ func (o Options) brokerEnv(advertised string) map[string]string {
 	maps.Copy(props, o.BrokerProperties)
 	env := jvmEnv(o.BrokerHeap)
 	for k, v := range props {
-		env[brokerEnvName(k)] = v
+		env[brokerEnvName(k)] = strings.ReplaceAll(v, "{advertised}", advertised)
 	}
 	maps.Copy(env, o.BrokerEnv)
 	return env
