@@ -291,28 +291,35 @@ func syncDir(path string) error {
 // a last line without its end is one that a crash cut off, and is passed over.
 func ReadParked(r io.Reader) iter.Seq2[Parked, error] {
 	return func(yield func(Parked, error) bool) {
-		seen := FileParker{have: map[topicPartition]map[int64]struct{}{}}
-		in := bufio.NewReaderSize(r, 1<<16)
-		for n := 1; ; n++ {
-			text, err := in.ReadBytes('\n')
-			if errors.Is(err, io.EOF) {
-				return
-			}
-			var line parkedLine
-			if err == nil {
-				err = json.Unmarshal(text, &line)
-			}
-			if err != nil {
-				yield(Parked{}, fmt.Errorf("dlq: parked records: line %d: %w", n, err))
-				return
-			}
-			if seen.holds(line.Topic, line.Partition, line.Offset) {
-				continue
-			}
-			seen.remember(line.Topic, line.Partition, line.Offset)
-			if !yield(line.parked(), nil) {
-				return
-			}
+		readParked(r, "", &FileParker{have: map[topicPartition]map[int64]struct{}{}}, yield)
+	}
+}
+
+// readParked reports false when the reading is over, because of an error or of the reader.
+func readParked(r io.Reader, where string, seen *FileParker, yield func(Parked, error) bool) bool {
+	in := bufio.NewReaderSize(r, 1<<16)
+	for n := 1; ; n++ {
+		text, err := in.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return true
+		}
+		var line parkedLine
+		if err == nil {
+			err = json.Unmarshal(text, &line)
+		}
+		if err == nil && (line.Topic == "" || line.Partition < 0 || line.Offset < 0) {
+			err = errors.New("it does not say where the record stood")
+		}
+		if err != nil {
+			yield(Parked{}, fmt.Errorf("dlq: parked records: %sline %d: %w", where, n, err))
+			return false
+		}
+		if seen.holds(line.Topic, line.Partition, line.Offset) {
+			continue
+		}
+		seen.remember(line.Topic, line.Partition, line.Offset)
+		if !yield(line.parked(), nil) {
+			return false
 		}
 	}
 }

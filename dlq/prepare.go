@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -133,6 +134,8 @@ func (n *run) explain(what string, err error) error {
 		return fmt.Errorf("dlq: %s: no permission (ACL READ on group %s): %w", what, n.cfg.Group, err)
 	case errors.Is(err, kafka.SASLAuthenticationFailed):
 		return fmt.Errorf("dlq: %s: the brokers refused the log-in: %w", what, err)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("dlq: %s: the brokers of %v close the connection: does the port want TLS, another log-in, or the password of another user? %w", what, n.cfg.Brokers, err)
 	case kwire.Retriable(err) && !kwire.UnknownTopic(err), errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("dlq: %s: no broker of %v answers: %w", what, n.cfg.Brokers, err)
 	}
@@ -277,11 +280,7 @@ func (n *run) ensureTopic(ctx context.Context, what, topic string, partitions in
 // ensurePark makes the parking topic when it is not there, so that it takes whatever the queue holds, and refuses one that
 // would lose what is parked.
 func (n *run) ensurePark(ctx context.Context, topic string, partitions int) error {
-	settings := []kafka.ConfigEntry{
-		{ConfigName: "cleanup.policy", ConfigValue: "delete"},
-		{ConfigName: "retention.ms", ConfigValue: "-1"},
-		{ConfigName: "retention.bytes", ConfigValue: "-1"},
-	}
+	settings := parkSettings()
 	if own, err := n.topicSettings(ctx, n.cfg.Topic); err == nil {
 		if most, ok := integer(own["max.message.bytes"]); ok {
 			settings = append(settings, kafka.ConfigEntry{ConfigName: "max.message.bytes", ConfigValue: strconv.FormatInt(most+parkRoom, 10)})
@@ -297,6 +296,14 @@ func (n *run) ensurePark(ctx context.Context, topic string, partitions int) erro
 		return fmt.Errorf("dlq: parking topic %s: %w", topic, errCompactedPark)
 	}
 	return nil
+}
+
+func parkSettings() []kafka.ConfigEntry {
+	return []kafka.ConfigEntry{
+		{ConfigName: "cleanup.policy", ConfigValue: "delete"},
+		{ConfigName: "retention.ms", ConfigValue: "-1"},
+		{ConfigName: "retention.bytes", ConfigValue: "-1"},
+	}
 }
 
 // scan reads a stretch of a partition.
