@@ -128,3 +128,21 @@ func TestLintsEveryRunningConnector(t *testing.T) {
 	require.Error(t, err)
 	assert.Equal(t, exitTrouble, code)
 }
+
+// The tutorial's Kubernetes resource: autoRestart and healthCheck are the operator's, the rest is the connector's.
+func TestTutorialResourceHasItsListedFindings(t *testing.T) {
+	t.Parallel()
+	_, out, err := lint(t, "-format", "json", "-kafka-version", "4.3.1", "testdata/kafka-connector.yaml")
+	require.NoError(t, err)
+	var found []struct{ Code, Severity, Connector, Key string }
+	require.NoError(t, json.Unmarshal([]byte(out), &found))
+	var got []string
+	for _, f := range found {
+		assert.Equal(t, "jdbc-sink", f.Connector)
+		got = append(got, f.Code+" "+f.Severity+" "+f.Key)
+	}
+	assert.Equal(t, []string{
+		"ET302 warning errors.deadletterqueue.context.headers.enable",
+		"ET104 info errors.deadletterqueue.topic.replication.factor",
+	}, got)
+}
