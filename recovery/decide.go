@@ -132,6 +132,9 @@ func (s *State) age(p *Policy, now time.Time) {
 	if s.WaitingSince.After(now) {
 		s.WaitingSince = now
 	}
+	if s.Told.After(now) {
+		s.Told = now
+	}
 	if s.BadSince.After(now) {
 		s.BadSince = now
 	}

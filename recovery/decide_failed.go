@@ -246,6 +246,8 @@ func (d *Decision) restart(p *Policy, o *Observation, lead *Failed, now time.Tim
 			s.Next = s.BadSince.Add(p.delay(o.Connector, s.Attempts, s.step()))
 		}
 	}
+	// A probe is outside the budget: what others report brings it forward once in ProbeEvery, or a cause that comes and goes elsewhere would restart for ever.
+	forward := !probe || !now.Before(s.Told.Add(p.ProbeEvery))
 	switch o.Reach {
 	case ReachUnreachable:
 		s.Unreachable = true
@@ -254,13 +256,15 @@ func (d *Decision) restart(p *Policy, o *Observation, lead *Failed, now time.Tim
 	case ReachReachable:
 		if s.Unreachable {
 			s.Unreachable = false
-			s.Next = now
+			if forward {
+				s.bringForward(probe, now)
+			}
 		}
 	case ReachNotAsked, ReachUnknown:
 		s.Unreachable = false
 	}
-	if o.Release && s.Next.After(now) {
-		s.Next = now
+	if o.Release && forward && s.Next.After(now) {
+		s.bringForward(probe, now)
 	}
 	if now.Before(s.Next) {
 		if !probe {
@@ -273,6 +277,13 @@ func (d *Decision) restart(p *Policy, o *Observation, lead *Failed, now time.Tim
 		return
 	}
 	d.reserve(p, o, lead, probe, now)
+}
+
+func (s *State) bringForward(probe bool, now time.Time) {
+	s.Next = now
+	if probe {
+		s.Told = now
+	}
 }
 
 func (d *Decision) latch(l Latch, r Reason, sig Signal, now time.Time) {
@@ -296,7 +307,7 @@ func probes(p *Policy, c failure.Class) bool {
 // probe reports whether a probe may be tried at all; when it is due is in s.Next.
 func (d *Decision) probe(p *Policy, o *Observation, lead *Failed, now time.Time) bool {
 	s := &d.State
-	told := o.Release || s.Unreachable && o.Reach == ReachReachable
+	told := p.ProbeEvery >= 0 && (o.Release || s.Unreachable && o.Reach == ReachReachable)
 	if s.Latch != LatchExhausted || !probes(p, lead.Class) && !told || p.needsPerson(s, lead) != ReasonNone {
 		s.Next = time.Time{}
 		return false

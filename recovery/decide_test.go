@@ -639,3 +639,37 @@ func BenchmarkDecide(b *testing.B) {
 		recovery.Decide(p, s, o, epoch.Add(4*time.Second))
 	}
 }
+
+// exhausted is a connector whose budget is used up, and the time.
+func exhausted(t *testing.T, p recovery.Policy) (recovery.State, *desk) {
+	t.Helper()
+	d := newDesk(t, p)
+	d.play(24*time.Hour, flapper(d, 0))
+	require.Equal(t, recovery.LatchExhausted, d.state.Latch)
+	return d.state, d
+}
+
+func TestTheRecoveryOfOthersBringsAProbeForwardOnceInProbeEvery(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		every time.Duration
+		most  int
+	}{{time.Hour, 2 * 24}, {-1, 0}} {
+		p := recovery.Policy{ProbeEvery: row.every}
+		state, d := exhausted(t, p)
+		probes := 0
+		for now := d.now; now.Before(d.now.Add(24 * time.Hour)); now = now.Add(30 * time.Second) {
+			o := d.failed()
+			o.Connector, o.Release = "orders", true // others with this cause recover all the time
+			dec := recovery.Decide(p, state, o, now)
+			state = dec.State
+			if dec.Action == recovery.ActionRestart {
+				assert.True(t, dec.Probe)
+				probes++
+				state = recovery.Settle(p, state, dec, recovery.AnswerFailed, now)
+			}
+		}
+		assert.LessOrEqual(t, probes, row.most, "ProbeEvery %v", row.every)
+		assert.Equal(t, row.every > 0, probes > 0, "ProbeEvery %v", row.every)
+	}
+}

@@ -264,7 +264,7 @@ func (g *gates) relapsed(name, fp string, now time.Time) {
 // released reports whether a canary has spoken for the connector since its own last restart.
 func (g *gates) released(st *State, last, now time.Time) (release, single bool) {
 	x := g.byFP[st.Fingerprint]
-	if x == nil || !x.open(now) {
+	if x == nil || !x.open(now) || g.cfg.MinConnectors < 0 {
 		return false, st.Class == failure.ClassAuthentication
 	}
 	return last.Before(x.opened), false

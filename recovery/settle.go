@@ -63,7 +63,7 @@ func Acknowledge(state State, now time.Time) State {
 	s.Restarts, s.Rearms = "", ""
 	s.Step, s.Same, s.Changed, s.Grace, s.Permit, s.Exhausts, s.Probes = 0, 0, 0, 0, 1, 0, 0
 	s.Flapping, s.Stuck = false, false
-	s.ConfigHash = ""
+	s.ConfigHash, s.Told = "", time.Time{}
 	switch s.Phase {
 	case PhaseHeld, PhaseExhausted, PhaseBackoff:
 		s.Next = now

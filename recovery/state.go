@@ -91,6 +91,7 @@ type State struct {
 	Exhausts    int       `json:"exhausts,omitempty"` // times exhausted without a whole Window of health in between
 	Probes      int       `json:"probes,omitempty"`   // since the first of them
 	ProbesEver  int       `json:"probesEver,omitempty"`
+	Told        time.Time `json:"told,omitzero"`    // when a probe was last brought forward
 	Grace       int       `json:"grace,omitempty"`  // restarts that a re-arm allows beyond the window
 	Permit      int       `json:"permit,omitempty"` // restarts that a person or a changed config allows although a person was needed
 	ZeroSince   time.Time `json:"zero,omitzero"`    // RUNNING with zero tasks since
