@@ -31,7 +31,7 @@ func TestIntegrationProofTwoSupervisorsInTwoProcessesKeepOneBudgetAndOneKeepsWor
 	if len(versions) > 2 {
 		versions = []string{versions[0], versions[len(versions)-1]}
 	}
-	faults, pairs := testutil.Times(10, 200), 5
+	faults, pairs := testutil.Times(10, 200), 4
 	for _, version := range versions {
 		t.Run("kafka "+version, func(t *testing.T) {
 			c := testutil.NewCluster(t, testutil.Options{Version: version, Workers: -1, BrokerProperties: map[string]string{"group.min.session.timeout.ms": "1000"}})
@@ -81,7 +81,7 @@ func (tw *twins) run(n int) {
 		if tw.fault(ctx) {
 			done++
 		}
-		pause(ctx, tw.between(0, 3*twinDelay))
+		pause(ctx, tw.between(0, twinDelay))
 	}
 	tw.mu.Lock()
 	tw.ended = true

@@ -26,9 +26,9 @@ type twinJob struct {
 
 // The real times of the proof. twinLease is how long a supervisor may be silent before the other one leads.
 const (
-	twinLease  = 4 * time.Second
-	twinDelay  = 5 * time.Second
-	twinBudget = 4
+	twinLease  = 6 * time.Second
+	twinDelay  = 8 * time.Second
+	twinBudget = 3
 	twinWindow = time.Minute
 )
 
