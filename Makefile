@@ -20,8 +20,8 @@ integration: ## the tests of one package, PKG=./dlq/..., with the integration te
 	@PACKAGES=$(or $(PKG),./internal/testutil/...) TEST_FORMAT=testname scripts/test.sh
 
 .PHONY: setup
-setup: ## the Docker engine, the images of KAFKA_VERSIONS, a PostgreSQL and connectors for it, without running anything
-	@scripts/engine.sh && scripts/images.sh $(or $(KAFKA_VERSIONS),4.3.1) && scripts/databases.sh
+setup: ## the Docker engine, the images of KAFKA_VERSIONS, a PostgreSQL and connectors for it, the tools for alerts, without running anything
+	@scripts/engine.sh && scripts/images.sh $(or $(KAFKA_VERSIONS),4.3.1) && scripts/databases.sh && scripts/prometheus.sh
 
 .PHONY: lint
 lint: ## golangci-lint on every module

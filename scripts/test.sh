@@ -58,6 +58,7 @@ need_compiler() { # the race detector is linked by it
 
 need_compiler
 prepare_integration
+"$ROOT/scripts/prometheus.sh" || true # it says what is missing
 runner=$(go_tool gotestsum gotest.tools/gotestsum@v1.13.0)
 while read -r dir; do (cd "$dir" && retry 3 go mod download >/dev/null); done < <(modules)
 # Two test binaries at a time, of which each may hold clusters; what one needs the other waits for (internal/testutil/slots.go).
