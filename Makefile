@@ -44,7 +44,7 @@ bench: ## the benchmarks, BENCH=pattern, of every module
 	@. scripts/lib.sh; for dir in $$(modules); do (cd $$dir && go test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem ./...) || exit 1; done
 
 .PHONY: soak
-soak: ## the long form of every proof (hundreds of kills), COUNT=1 times, PKG=./dlq/... for one package, RECONNECT_SOAK_TIMES=n for another number
+soak: ## the long form of every proof (hundreds of kills), COUNT=1 times, PKG=./dlq/... for one package, RECONNECT_SOAK_TIMES=n and RECONNECT_SOAK_RECORDS=n for other numbers
 	@RECONNECT_SOAK=1 PACKAGES=$(PKG) TEST_TIMEOUT=12h scripts/test.sh -count=$(or $(COUNT),1)
 
 .PHONY: cover

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/go-reconnect/reconnect/dlq"
@@ -139,4 +140,34 @@ func TestFollowGoesOnUntilCancelled(t *testing.T) {
 	require.NoError(t, got.report.Err())
 	assert.EqualValues(t, 40, got.report.Republished)
 	assert.Zero(t, e.prove(t, 40))
+}
+
+// Behind an open transaction nothing of the ledger can be read: whoever reads it only up to there does the rest again.
+func TestALedgerIsReadBehindAnOpenTransaction(t *testing.T) {
+	t.Parallel()
+	e := newEmbedded(t, 1, map[string]int{"orders": 4, "orders-dlq": 2, "ledger": 1})
+	const n = 60
+	e.seed(t, n)
+	dead, err := kgo.NewClient(kgo.SeedBrokers(e.brokers...), kgo.TransactionalID("dead"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	require.NoError(t, err)
+	defer dead.Close()
+	require.NoError(t, dead.BeginTransaction())
+	require.NoError(t, dead.ProduceSync(t.Context(), &kgo.Record{Topic: "ledger", Key: []byte("dead"), Value: []byte("{}")}).FirstErr())
+
+	cfg := e.config("fix", dlq.ToOrigin())
+	cfg.ExactlyOnce, cfg.Ledger, cfg.RetryTimeout, cfg.TransactionTimeout = true, dlq.LedgerTopic("ledger"), time.Second, time.Second
+	_, err = run(t, cfg)
+	require.ErrorContains(t, err, "partition 0 of topic ledger has had an open transaction since offset 0")
+
+	cfg.RetryTimeout = time.Minute
+	ended := make(chan error, 1)
+	go func() { ended <- dead.EndTransaction(t.Context(), kgo.TryAbort) }()
+	assert.EqualValues(t, n, mustRun(t, cfg).Read)
+	require.NoError(t, <-ended)
+	other := cfg
+	other.Group = "another"
+	report := mustRun(t, other)
+	assert.EqualValues(t, n, report.Known)
+	assert.Zero(t, report.Read)
+	assert.Zero(t, e.prove(t, n))
 }

@@ -29,3 +29,13 @@ func TestTimes(t *testing.T) {
 		})
 	}
 }
+
+func TestRecords(t *testing.T) {
+	t.Setenv("RECONNECT_SOAK", "")
+	t.Setenv("RECONNECT_SOAK_RECORDS", "70")
+	assert.Equal(t, 3, testutil.Records(3, 200))
+	t.Setenv("RECONNECT_SOAK", "1")
+	assert.Equal(t, 70, testutil.Records(3, 200))
+	t.Setenv("RECONNECT_SOAK_RECORDS", "")
+	assert.Equal(t, 200, testutil.Records(3, 200))
+}
