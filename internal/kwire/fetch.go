@@ -98,13 +98,12 @@ func (p *Page) add(r protocol.RecordReader, q FetchRequest, aborted map[int64][]
 	drop := false
 	switch b := r.(type) {
 	case *protocol.ControlBatch: // a marker ends its producer's transaction
+		enter(aborted, open, b.ProducerID, b.BaseOffset)
 		open[b.ProducerID] = false
 		p.seen(b.BaseOffset)
 		return nil
 	case *protocol.RecordBatch:
-		if first := aborted[b.ProducerID]; b.Attributes.Transactional() && len(first) > 0 && b.BaseOffset >= first[0] {
-			open[b.ProducerID], aborted[b.ProducerID] = true, first[1:]
-		}
+		enter(aborted, open, b.ProducerID, b.BaseOffset)
 		drop = b.Attributes.Transactional() && open[b.ProducerID]
 		p.seen(b.BaseOffset)
 	case *protocol.MessageSet:

@@ -117,12 +117,10 @@ func (p *Page) batches(b []byte, q FetchRequest, aborted map[int64][]int64) erro
 		id, control, transactional := int64(be.Uint64(batch[43:])), attributes&0x20 != 0, attributes&0x10 != 0 //nolint:gosec // as above
 		p.seen(base)
 		p.Next = max(p.Next, last+1) // compaction keeps where a batch ended
-		switch first := aborted[id]; {
-		case control: // a marker ends its producer's transaction
+		enter(aborted, open, id, base)
+		if control { // a marker ends its producer's transaction
 			open[id] = false
 			continue
-		case transactional && len(first) > 0 && base >= first[0]:
-			open[id], aborted[id] = true, first[1:]
 		}
 		count := int64(int32(be.Uint32(batch[57:]))) //nolint:gosec // as above
 		if transactional && open[id] {
@@ -137,6 +135,14 @@ func (p *Page) batches(b []byte, q FetchRequest, aborted map[int64][]int64) erro
 		}
 	}
 	return nil
+}
+
+// enter opens the aborted transactions of a producer that begin up to offset. It is asked about markers as well: the records
+// before one may have been on an earlier page, and what the producer wrote after it has another end.
+func enter(aborted map[int64][]int64, open map[int64]bool, producer, offset int64) {
+	for first := aborted[producer]; len(first) > 0 && first[0] <= offset; first = aborted[producer] {
+		open[producer], aborted[producer] = true, first[1:]
+	}
 }
 
 // records reads the records of one batch from the asked offset on.

@@ -98,6 +98,8 @@ func TestDecodeFetch(t *testing.T) {
 		{"an aborted transaction and its marker", answer(0, [][2]int64{{7, 100}}, batchAt(t, 100, 3, inside), marker(103), batchAt(t, 104, 1, inside)), []int64{104}, 105},
 		{"a committed transaction and its marker", answer(0, nil, batchAt(t, 100, 3, inside), marker(103)), []int64{100, 101, 102}, 104},
 		{"a transaction that was aborted later", answer(0, [][2]int64{{7, 102}}, batchAt(t, 100, 1, inside), marker(101), batchAt(t, 102, 1, inside), marker(103)), []int64{100}, 104},
+		{"the marker of an aborted transaction that began on an earlier page", answer(0, [][2]int64{{7, 90}}, marker(100), batchAt(t, 101, 2, inside)), []int64{101, 102}, 103},
+		{"two aborted transactions, one on an earlier page", answer(0, [][2]int64{{7, 90}, {7, 103}}, marker(100), batchAt(t, 101, 1, inside), marker(102), batchAt(t, 103, 1, inside), marker(104)), []int64{101}, 105},
 		{"the broker's own time", answer(0, nil, sealed(logTime)), []int64{100}, 101},
 	} {
 		t.Run(row.name, func(t *testing.T) {
