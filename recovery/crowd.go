@@ -20,7 +20,7 @@ type crowd struct {
 	tried     []time.Time // of those let through while it was closed
 	heldSince time.Time
 	opened    time.Time
-	closed    time.Time // who ran before that says nothing any more
+	closed    time.Time       // who ran before that says nothing any more
 	through   int             // let through since it opened
 	good      map[string]bool // seen running since it opened
 	relapsed  int

@@ -135,7 +135,7 @@ func TestAFileThatIsNoStateIsRefusedAndLeftAlone(t *testing.T) {
 	}{
 		"empty":                       {"", nil},
 		"cut short":                   {`{"schema":1,"entries":[{"key":"a","sta`, nil},
-		"of a newer version":          {`{"schema":2,"entries":[]}`, recovery.ErrSchema},
+		"of a newer version":          {`{"schema":3,"entries":[]}`, recovery.ErrSchema},
 		"with a state of a newer one": {`{"schema":1,"entries":[{"key":"a","state":{"schema":9}}]}`, recovery.ErrSchema},
 		"something else":              {`{"hello":"world"}`, nil},
 		"a key twice":                 {`{"schema":1,"entries":[{"key":"a","state":{"schema":1}},{"key":"a","state":{"schema":1}}]}`, nil},

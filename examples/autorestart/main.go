@@ -7,12 +7,13 @@
 //
 //	go run ./examples/autorestart -connect http://w1:8083 -cluster connect-prod -store-brokers b1:9092 -store-topic connect-prod-recovery
 //
-// Credentials for basic authentication come from CONNECT_USER and CONNECT_PASSWORD. What is remembered lives in the -state file, so that a
+// Credentials for basic authentication come from CONNECT_USER and CONNECT_PASSWORD, those for Kafka from KAFKA_USER and KAFKA_PASSWORD (or KAFKA_PASSWORD_FILE).  What is remembered lives in the -state file, so that a
 // restart of this program starts no new budget; with -store-brokers it lives on a Kafka topic, and of several of this program one acts. The page, /healthz and /metrics are on -listen. It ends cleanly on SIGINT and SIGTERM.
 package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -22,14 +23,15 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
+	"github.com/segmentio/kafka-go/sasl"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/go-reconnect/reconnect/connect"
 	"github.com/go-reconnect/reconnect/recovery"
+	"github.com/go-reconnect/reconnect/recovery/kafkaprogress"
 	"github.com/go-reconnect/reconnect/recovery/kafkastore"
 	"github.com/go-reconnect/reconnect/recovery/reach"
 )
@@ -49,7 +51,9 @@ func main() {
 type options struct {
 	connect, cluster, policy, state, listen, webhook, format, reach string
 	storeBrokers, storeTopic                                        string
-	interval                                                        time.Duration
+	progressBrokers, progressSources                                string
+	interval, progressAfter                                         time.Duration
+	kafka                                                           kafkaLogin
 	observe, once, acknowledge, verbose                             bool
 }
 
@@ -61,8 +65,12 @@ func parse(args []string, out io.Writer) (options, error) {
 	f.StringVar(&o.cluster, "cluster", "", "name of the Connect cluster (its group.id, say); needed with -state")
 	f.StringVar(&o.policy, "policy", "", "YAML file with the policy; see policy.yaml beside this program")
 	f.StringVar(&o.state, "state", "", "file to remember restarts in; without it they are forgotten at exit")
-	f.StringVar(&o.storeBrokers, "store-brokers", "", "Kafka brokers (without TLS and login) to remember restarts on, instead of -state, separated by commas; of several of this program one acts then")
+	f.StringVar(&o.storeBrokers, "store-brokers", "", "Kafka brokers to remember restarts on, instead of -state, separated by commas; of several of this program one acts then")
 	f.StringVar(&o.storeTopic, "store-topic", "", "topic for -store-brokers, one per Connect cluster; made when it does not exist")
+	f.StringVar(&o.progressBrokers, "progress-brokers", "", "Kafka brokers that the sinks read from, to tell which are RUNNING and do not move, separated by commas; what to do then is the policy's actOn")
+	f.StringVar(&o.progressSources, "progress-sources", "", "patterns of source connectors that always have something to do, separated by commas")
+	f.DurationVar(&o.progressAfter, "progress-after", recovery.DefaultProgressAfter, "how long records may wait without any moving; at least five times the workers' offset.flush.interval.ms")
+	o.kafka.flags(f)
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8087", "address of the page, /healthz and /metrics; empty for none")
 	f.StringVar(&o.webhook, "webhook", "", "URL to tell of what needs a person")
 	f.StringVar(&o.format, "webhook-format", "json", "json, alertmanager or slack")
@@ -95,7 +103,8 @@ func run(ctx context.Context, args []string, out io.Writer, clientOptions ...con
 	if err != nil {
 		return err
 	}
-	cfg, err := config(o, log)
+	cfg, closeAll, err := config(o, client, log)
+	defer closeAll()
 	if err != nil {
 		return err
 	}
@@ -124,12 +133,7 @@ func run(ctx context.Context, args []string, out io.Writer, clientOptions ...con
 }
 
 func newClient(urls string, opts []connect.Option) (*connect.Client, error) {
-	var list []string
-	for u := range strings.SplitSeq(urls, ",") {
-		if u = strings.TrimSpace(u); u != "" {
-			list = append(list, u)
-		}
-	}
+	list := split(urls)
 	if len(list) == 0 {
 		return nil, errors.New("-connect names no URL")
 	}
@@ -142,19 +146,45 @@ func newClient(urls string, opts []connect.Option) (*connect.Client, error) {
 	return connect.NewClient(list[0], opts...)
 }
 
-func config(o options, log *slog.Logger) (recovery.Config, error) {
-	cfg := recovery.Config{Cluster: o.cluster, Interval: o.interval, ObserveOnly: o.observe, Logger: log}
+// config also returns what gives the connections back, when everything has ended.
+func config(o options, client *connect.Client, log *slog.Logger) (cfg recovery.Config, closeAll func(), err error) {
+	cfg = recovery.Config{Cluster: o.cluster, Interval: o.interval, ObserveOnly: o.observe, ProgressAfter: o.progressAfter, Logger: log}
+	var closers []io.Closer
+	closeAll = func() {
+		for _, c := range closers {
+			_ = c.Close() // nothing is left to lose
+		}
+	}
 	if o.policy != "" {
 		p, err := readPolicy(o.policy)
 		if err != nil {
-			return cfg, err
+			return cfg, closeAll, err
 		}
 		if err := p.apply(&cfg); err != nil {
-			return cfg, fmt.Errorf("%s: %w", o.policy, err)
+			return cfg, closeAll, fmt.Errorf("%s: %w", o.policy, err)
 		}
 	}
-	if err := remember(&cfg, o); err != nil {
-		return cfg, err
+	tlsConfig, login, err := o.kafka.config()
+	if err != nil {
+		return cfg, closeAll, err
+	}
+	if err := remember(&cfg, o, tlsConfig, login); err != nil {
+		return cfg, closeAll, err
+	}
+	if c, ok := cfg.Store.(io.Closer); ok {
+		closers = append(closers, c)
+	}
+	if o.progressBrokers != "" {
+		p, err := kafkaprogress.New(kafkaprogress.Config{
+			Brokers: split(o.progressBrokers), Connect: client, Sources: split(o.progressSources), ClientID: "autorestart", TLS: tlsConfig, SASL: login,
+		})
+		if err != nil {
+			return cfg, closeAll, fmt.Errorf("-progress-brokers: %w", err)
+		}
+		closers = append(closers, p)
+		cfg.Progress = p
+	} else if o.progressSources != "" {
+		return cfg, closeAll, errors.New("-progress-sources needs -progress-brokers")
 	}
 	if o.webhook != "" {
 		cfg.Notifiers = append(cfg.Notifiers, recovery.Webhook{URL: o.webhook, Format: recovery.Format(o.format)})
@@ -164,13 +194,13 @@ func config(o options, log *slog.Logger) (recovery.Config, error) {
 	case "*":
 		cfg.Reach = &reach.Prober{}
 	default:
-		cfg.Reach = &reach.Prober{Allow: reach.Hosts(strings.Split(o.reach, ",")...)}
+		cfg.Reach = &reach.Prober{Allow: reach.Hosts(split(o.reach)...)}
 	}
-	return cfg, nil
+	return cfg, closeAll, nil
 }
 
 // remember sets the store.
-func remember(cfg *recovery.Config, o options) error {
+func remember(cfg *recovery.Config, o options, tlsConfig *tls.Config, login sasl.Mechanism) error {
 	if (o.state != "" || o.storeBrokers != "") && o.cluster == "" {
 		return errors.New("-state and -store-brokers need -cluster, so that what is remembered is never taken for another cluster's")
 	}
@@ -186,7 +216,7 @@ func remember(cfg *recovery.Config, o options) error {
 		}
 		cfg.Store = store
 	case o.storeBrokers != "":
-		store, err := kafkastore.New(kafkastore.Config{Brokers: strings.Split(o.storeBrokers, ","), Topic: o.storeTopic, ClientID: "autorestart"})
+		store, err := kafkastore.New(kafkastore.Config{Brokers: split(o.storeBrokers), Topic: o.storeTopic, ClientID: "autorestart", TLS: tlsConfig, SASL: login})
 		if err != nil {
 			return err
 		}

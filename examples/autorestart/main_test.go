@@ -88,27 +88,62 @@ func TestBadInputIsOneLine(t *testing.T) {
 		return p
 	}
 	for name, args := range map[string][]string{
-		"no URL":                 {"-connect", ""},
-		"a URL without scheme":   {"-connect", "localhost:8083"},
-		"an argument":            {"x"},
-		"state without cluster":  {"-state", filepath.Join(dir, "s.json")},
-		"two stores":             {"-cluster", "c", "-state", filepath.Join(dir, "s.json"), "-store-brokers", "b:1", "-store-topic", "t"},
-		"brokers without topic":  {"-cluster", "c", "-store-brokers", "b:1"},
-		"a broker without port":  {"-cluster", "c", "-store-brokers", "b", "-store-topic", "t"},
-		"a policy that is away":  {"-policy", filepath.Join(dir, "none")},
-		"an unknown policy key":  {"-policy", file("a", "defaults: {}\n")},
-		"a bad policy":           {"-policy", file("b", "default: {multiplier: 0.1}\n")},
-		"a bad connector policy": {"-policy", file("c", "connectors: [{match: x, multiplier: 0.1}]\n")},
-		"a bad window":           {"-policy", file("d", "maintenance: [{start: noon, length: 1h}]\n")},
-		"a bad day":              {"-policy", file("e", "maintenance: [{start: \"12:00\", length: 1h, days: [x]}]\n")},
-		"a bad format":           {"-webhook", "http://x", "-webhook-format", "xml"},
-		"nobody there":           {"-connect", "http://127.0.0.1:1", "-once"},
+		"no URL":                    {"-connect", ""},
+		"a URL without scheme":      {"-connect", "localhost:8083"},
+		"an argument":               {"x"},
+		"state without cluster":     {"-state", filepath.Join(dir, "s.json")},
+		"two stores":                {"-cluster", "c", "-state", filepath.Join(dir, "s.json"), "-store-brokers", "b:1", "-store-topic", "t"},
+		"brokers without topic":     {"-cluster", "c", "-store-brokers", "b:1"},
+		"sources without brokers":   {"-progress-sources", "x"},
+		"progress without port":     {"-progress-brokers", "b"},
+		"a login without password":  {"-kafka-sasl", "scram-sha-512"},
+		"a key alone":               {"-kafka-key", "x"},
+		"an authority that is away": {"-kafka-ca", filepath.Join(dir, "none")},
+		"an authority that is none": {"-kafka-ca", file("ca", "x")},
+		"a word for actOn":          {"-policy", file("f", "default: {actOn: [x]}\n")},
+		"a bad config key":          {"-policy", file("g", "excludeConfig: [\"=x\"]\n")},
+		"a broker without port":     {"-cluster", "c", "-store-brokers", "b", "-store-topic", "t"},
+		"a policy that is away":     {"-policy", filepath.Join(dir, "none")},
+		"an unknown policy key":     {"-policy", file("a", "defaults: {}\n")},
+		"a bad policy":              {"-policy", file("b", "default: {multiplier: 0.1}\n")},
+		"a bad connector policy":    {"-policy", file("c", "connectors: [{match: x, multiplier: 0.1}]\n")},
+		"a bad window":              {"-policy", file("d", "maintenance: [{start: noon, length: 1h}]\n")},
+		"a bad day":                 {"-policy", file("e", "maintenance: [{start: \"12:00\", length: 1h, days: [x]}]\n")},
+		"a bad format":              {"-webhook", "http://x", "-webhook-format", "xml"},
+		"nobody there":              {"-connect", "http://127.0.0.1:1", "-once"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			require.Error(t, run(t.Context(), args, &buffer{}))
 		})
 	}
+}
+
+func TestKafkaLogins(t *testing.T) { //nolint:paralleltest // it sets the environment
+	secret := filepath.Join(t.TempDir(), "password")
+	require.NoError(t, os.WriteFile(secret, []byte("hunter2\n"), 0o600))
+	t.Setenv("KAFKA_USER", "u")
+	t.Setenv("KAFKA_PASSWORD_FILE", secret)
+	for mechanism, want := range map[string]string{"plain": "PLAIN", "scram-sha-256": "SCRAM-SHA-256", "SCRAM-SHA-512": "SCRAM-SHA-512"} {
+		k := kafkaLogin{tls: true, mechanism: mechanism}
+		cfg, login, err := k.config()
+		require.NoError(t, err)
+		assert.NotNil(t, cfg)
+		assert.Equal(t, want, login.Name())
+	}
+	for _, k := range []kafkaLogin{{mechanism: "plain"}, {mechanism: "gssapi", tls: true}} {
+		_, _, err := k.config()
+		require.Error(t, err)
+		assert.NotContains(t, err.Error(), "hunter2")
+	}
+	t.Setenv("KAFKA_PASSWORD", "x")
+	_, _, err := (&kafkaLogin{mechanism: "scram-sha-256"}).config()
+	require.ErrorContains(t, err, "exclude each other")
+	var none kafkaLogin
+	cfg, login, err := none.config()
+	require.NoError(t, err)
+	assert.Nil(t, cfg)
+	assert.Nil(t, login)
 }
 
 func TestThePolicyBesideThisProgramIsValid(t *testing.T) {
@@ -121,6 +156,7 @@ func TestThePolicyBesideThisProgramIsValid(t *testing.T) {
 	got, ok := cfg.PolicyFor("billing-eu")
 	require.True(t, ok)
 	assert.Equal(t, -1, got.MaxRestarts)
+	assert.Equal(t, []recovery.ConfigMatch{{Key: "reconnect.autorestart", Value: "false"}}, cfg.ExcludeConfig)
 	assert.True(t, cfg.Maintenance("x", time.Date(2026, 11, 21, 22, 0, 0, 0, time.UTC)))
 }
 

@@ -19,6 +19,7 @@ type row struct {
 	state          connect.State // the worst of the connector and its tasks
 	tasks, running int
 	faults         []fault
+	note           string // what is wrong without a fault
 }
 
 // fault is one FAILED instance.
@@ -94,6 +95,9 @@ func report(w *strings.Builder, rows []row, traces bool) {
 			continue
 		}
 		fmt.Fprintf(w, "\n%s (%s) is %s, %d of %d tasks RUNNING\n", r.name, r.typ, r.state, r.running, r.tasks)
+		if r.note != "" {
+			fmt.Fprintf(w, "  %s\n", r.note)
+		}
 		for _, f := range r.faults {
 			fmt.Fprintf(w, "  %s on %s: %s: %s (%s)\n", f.what, f.worker, f.d.Class, orDash(f.d.Summary), advice(f.d.Restart))
 			for _, remedy := range f.d.Remedies {
@@ -132,7 +136,7 @@ func table(w *strings.Builder, rows []row, now time.Time) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(t, "CONNECTOR\tTYPE\tSTATE\tTASKS\tCAUSE")
 	for _, r := range rows {
-		cause := ""
+		cause := r.note
 		if len(r.faults) > 0 {
 			cause = fmt.Sprintf("%s: %s", r.faults[0].d.Class, r.faults[0].d.Summary)
 		}

@@ -6,7 +6,8 @@
 //	go run ./examples/monitor -connect http://localhost:8083 -every 30s -webhook https://hooks.example/x
 //
 // The webhook receives {"connector": ..., "state": ...} and more, once when a connector stops being RUNNING and once when it is back. PAUSED and
-// STOPPED are somebody's wish: they are shown, and told only with -paused. Credentials come from CONNECT_USER and CONNECT_PASSWORD.
+// STOPPED are somebody's wish: they are shown, and told only with -paused. With -progress-brokers a connector that is RUNNING while records wait and none
+// moves is shown as "RUNNING, stalled" and told like a failed one. Credentials come from CONNECT_USER and CONNECT_PASSWORD.
 package main
 
 import (
@@ -45,8 +46,10 @@ func main() {
 
 type options struct {
 	connect, webhook, format, cluster string
-	every                             time.Duration
+	progressBrokers, progressSources  string
+	every, progressAfter              time.Duration
 	watch, paused, traces             bool
+	kafka                             kafkaLogin
 }
 
 func parse(args []string, out io.Writer) (options, error) {
@@ -61,6 +64,10 @@ func parse(args []string, out io.Writer) (options, error) {
 	f.BoolVar(&o.watch, "watch", false, "a table that refreshes")
 	f.BoolVar(&o.paused, "paused", false, "tell of PAUSED and STOPPED connectors, too")
 	f.BoolVar(&o.traces, "traces", false, "print the whole stack traces; they can hold data and secrets")
+	f.StringVar(&o.progressBrokers, "progress-brokers", "", "Kafka brokers that the sinks read from, to tell which are RUNNING and do not move, separated by commas; needs -every or -watch")
+	f.StringVar(&o.progressSources, "progress-sources", "", "patterns of source connectors that always have something to do, separated by commas")
+	f.DurationVar(&o.progressAfter, "progress-after", recovery.DefaultProgressAfter, "how long records may wait without any moving")
+	o.kafka.flags(f)
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
@@ -71,6 +78,14 @@ func parse(args []string, out io.Writer) (options, error) {
 		return o, errors.New("-every is negative")
 	case o.watch && o.every == 0:
 		o.every = 5 * time.Second
+	}
+	switch {
+	case o.progressSources != "" && o.progressBrokers == "":
+		return o, errors.New("-progress-sources needs -progress-brokers")
+	case o.progressBrokers != "" && o.every == 0:
+		return o, errors.New("-progress-brokers needs -every or -watch: one look cannot tell whether anything moves")
+	case o.progressAfter <= 0:
+		return o, errors.New("-progress-after is not positive")
 	}
 	return o, nil
 }
@@ -91,6 +106,14 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) (int, error)
 			return exitBlind, err
 		}
 		t.to = hook
+	}
+	if o.progressBrokers != "" {
+		p, err := newProgress(&o, client)
+		if err != nil {
+			return exitBlind, err
+		}
+		defer p.Close() //nolint:errcheck // nothing is left to lose
+		t.stalls = &stalls{from: p, after: o.progressAfter}
 	}
 	if o.every == 0 {
 		rows, err := look(ctx, client)
@@ -125,6 +148,11 @@ func follow(ctx context.Context, client *connect.Client, t *teller, o options, o
 		if ctx.Err() != nil {
 			return
 		}
+		if err == nil && t.stalls != nil {
+			if perr := t.stalls.mark(ctx, rows, time.Now()); perr != nil && ctx.Err() == nil {
+				say(errOut, "monitor: progress unknown: "+perr.Error()+"\n")
+			}
+		}
 		var b strings.Builder
 		switch {
 		case err != nil:
@@ -152,12 +180,7 @@ func follow(ctx context.Context, client *connect.Client, t *teller, o options, o
 }
 
 func newClient(urls string) (*connect.Client, error) {
-	var list []string
-	for u := range strings.SplitSeq(urls, ",") {
-		if u = strings.TrimSpace(u); u != "" {
-			list = append(list, u)
-		}
-	}
+	list := split(urls)
 	if len(list) == 0 {
 		return nil, errors.New("-connect names no URL")
 	}

@@ -59,7 +59,7 @@ func TestOneLook(t *testing.T) {
 	code, err = run(t.Context(), []string{"-connect", "http://127.0.0.1:1"}, &out, &errOut)
 	require.Error(t, err)
 	assert.Equal(t, exitBlind, code)
-	for _, args := range [][]string{{"x"}, {"-every", "-1s"}, {"-connect", ""}, {"-webhook", "ftp://x"}, {"-webhook", "http://x", "-webhook-format", "xml"}} {
+	for _, args := range [][]string{{"x"}, {"-every", "-1s"}, {"-connect", ""}, {"-webhook", "ftp://x"}, {"-progress-brokers", "b:1"}, {"-progress-sources", "x"}, {"-progress-brokers", "b", "-watch"}, {"-watch", "-progress-brokers", "b:1", "-kafka-sasl", "plain"}, {"-webhook", "http://x", "-webhook-format", "xml"}} {
 		code, err = run(t.Context(), args, &out, &errOut)
 		require.Error(t, err)
 		assert.Equal(t, exitBlind, code)
@@ -97,6 +97,52 @@ func TestEachChangeIsToldOnce(t *testing.T) {
 	require.NoError(t, tell.tell(t.Context(), nil, now))
 	require.Len(t, b.events, 2)
 	assert.True(t, b.events[1].Resolved)
+}
+
+// still is a Kafka in which one connector does not move.
+type still struct{ err error }
+
+func (s *still) Stalls(_ context.Context, names []string) (map[string]recovery.Stall, error) {
+	if s.err != nil {
+		return nil, s.err
+	}
+	now := time.Now()
+	return map[string]recovery.Stall{"a": {Since: now.Add(-time.Hour), Seen: now, Waiting: 12}, "b": {Since: now, Seen: now, Waiting: 1}}, nil
+}
+
+func TestWhatDoesNotMoveIsShownAndTold(t *testing.T) {
+	t.Parallel()
+	rows := func() []row {
+		return []row{{name: "a", state: connect.StateRunning, tasks: 1, running: 1}, {name: "b", state: connect.StateRunning, tasks: 1, running: 1}}
+	}
+	from := &still{}
+	s := &stalls{from: from, after: 5 * time.Minute}
+	b := &box{}
+	tell := &teller{to: b, told: map[string]connect.State{}}
+	now := time.Now()
+	for i := range 3 {
+		r := rows()
+		err := s.mark(t.Context(), r, now)
+		if i < 2 {
+			require.NoError(t, err)
+		} else {
+			require.Error(t, err, "what was known stands")
+		}
+		assert.Equal(t, stateStalled, r[0].state)
+		assert.Equal(t, connect.StateRunning, r[1].state)
+		require.NoError(t, tell.tell(t.Context(), r, now))
+		var out strings.Builder
+		report(&out, r, false)
+		table(&out, r, now)
+		assert.Contains(t, out.String(), "12 records wait")
+		now = now.Add(time.Minute)
+		if i == 1 {
+			from.err = errors.New("down")
+		}
+	}
+	require.Len(t, b.events, 1)
+	assert.Equal(t, "a", b.events[0].Connector)
+	assert.Contains(t, b.events[0].Message, "12 records wait")
 }
 
 func TestTheTableCannotSteerTheTerminal(t *testing.T) {

@@ -16,6 +16,7 @@ type teller struct {
 	cluster string
 	paused  bool
 	told    map[string]connect.State
+	stalls  *stalls // nil without -progress-brokers
 }
 
 // tell posts for every connector that is not RUNNING and was not told of, and for every one that is back or gone.
@@ -64,6 +65,9 @@ func (t *teller) post(ctx context.Context, r *row, now time.Time, resolved bool)
 		d := r.faults[0].d
 		e.Class, e.Advice, e.Fingerprint, e.Summary, e.Remedies = d.Class, d.Restart.String(), d.Fingerprint, d.Summary, d.Remedies
 		e.Message += ": " + orDash(d.Summary)
+	}
+	if r.note != "" {
+		e.Message += ": " + r.note
 	}
 	if resolved {
 		e.Kind, e.Resolved, e.Resolves = recovery.EventRecovered, true, recovery.EventFailed
