@@ -81,6 +81,9 @@ func TestValue(t *testing.T) {
 		{"an Oracle thin URL", "connection.url", "jdbc:oracle:thin:app/hunter2@//h:1521/svc", "jdbc:oracle:thin:app/[redacted]@//h:1521/svc"},
 		{"a reference in a URL is kept", "connection.url", "jdbc:postgresql://h/db?password=${env:PW}", "jdbc:postgresql://h/db?password=${env:PW}"},
 		{"a reference as a URL's password is kept", "connection.url", "mongodb://u:${env:PW}@h/db", "mongodb://u:${env:PW}@h/db"},
+		{"a password behind a reference to the user", "connection.url", "https://${file:/s/u.properties:user}:hunter2@h/", "https://${file:/s/u.properties:user}:[redacted]@h/"},
+		{"a password behind a variable for the user", "connection.url", "https://${env:U}:hunter2@h/", "https://${env:U}:[redacted]@h/"},
+		{"references as user and password", "connection.uri", "mongodb+srv://${file:/s:u}:${file:/s:p}@h/db", "mongodb+srv://${file:/s:u}:${file:/s:p}@h/db"},
 		{"a URL without a secret", "schema.registry.url", "http://registry:8081/a@b", "http://registry:8081/a@b"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -122,8 +122,15 @@ func (t *scanner) word(i int) int {
 // url handles what follows "://".
 func (t *scanner) url(i int) int {
 	s := t.s
-	end := i
+	end, colon := i, -1
 	for end < len(s) && !isURLEnd(s[end]) && s[end] != '/' && s[end] != '?' && s[end] != '#' {
+		if ok, after := referenceAt(s, end); ok {
+			end = after // what is inside a reference divides nothing
+			continue
+		}
+		if s[end] == ':' && colon < 0 {
+			colon = end - i
+		}
 		end++
 	}
 	at := strings.LastIndexByte(s[i:end], '@')
@@ -141,7 +148,7 @@ func (t *scanner) url(i int) int {
 	if at < 0 {
 		return i
 	}
-	if colon := strings.IndexByte(s[i:i+at], ':'); colon >= 0 {
+	if colon >= 0 && colon < at {
 		return t.cut(i+colon+1, i+at)
 	}
 	return t.cut(i, i+at)
