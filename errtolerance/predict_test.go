@@ -117,6 +117,7 @@ func FuzzLintAndPredict(f *testing.F) {
 	f.Add("errors.deadletterqueue.topic.name", "dlq", "topics.regex", "a)(b", "errors.retry.delay.max.ms", "0", "TASK_PUT", 0)
 	f.Add("errors.retry.timeout", "9223372036854775807", "errors.tolerence", "all", "transforms", "a,,a", "TRANSFORMATION", -1)
 	f.Add("name", "a/b%", "connection.password", "${file:x", "topics", "[&&]", "KAFKA_PRODUCE", 1)
+	f.Add("connection.url", "https://u:p@h/${env:X}?password=y;a=b", "value.converter.registry.url", "http://r", "transforms.a.uri", "https://x:1/@", "TASK_PUT", 2)
 	f.Fuzz(func(t *testing.T, k1, v1, k2, v2, k3, v3, stage string, at int) {
 		cfg := map[string]string{k1: v1, k2: v2, k3: v3}
 		for _, target := range []errtolerance.Target{{}, {Kind: errtolerance.KindSink, KafkaVersion: "3.9.0", Brokers: 1, Complete: true, ConfigProviders: []string{}}} {

@@ -50,19 +50,7 @@ func urlPassword(v string) string {
 			break
 		}
 		rest = rest[i+3:]
-		authority := rest
-		if end := strings.IndexAny(authority, "?# ;,"); end >= 0 {
-			authority = authority[:end]
-		}
-		// A password may hold a slash although it should not; an @ behind the host belongs to the path.
-		at := strings.IndexByte(authority, '@')
-		if slash := strings.IndexByte(authority, '/'); slash >= 0 && (at < 0 || slash < at && strings.IndexByte(authority[:slash], ':') < 0) {
-			authority = authority[:slash]
-		}
-		if at = strings.LastIndexByte(authority, '@'); at < 0 {
-			continue
-		}
-		if _, password, ok := strings.Cut(authority[:at], ":"); ok && take(password) {
+		if password := userPassword(rest); take(password) {
 			return found
 		}
 	}
@@ -82,4 +70,47 @@ func urlPassword(v string) string {
 			return found
 		}
 	}
+}
+
+// userPassword returns what stands between user: and @host at the beginning of a text, or "". References count as one piece,
+// whatever they hold.
+func userPassword(s string) string {
+	colon, at := -1, -1
+scan:
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '$':
+			if strings.HasPrefix(s[i:], "${") {
+				if end := strings.IndexByte(s[i:], '}'); end > 0 {
+					i += end
+				}
+			}
+		case ':':
+			if colon < 0 {
+				colon = i
+			}
+		case '/':
+			// A password may hold a slash although it should not. Behind a host, or a host and its port, the path begins.
+			if colon < 0 || at >= 0 || digits(s[colon+1:i]) {
+				break scan
+			}
+		case '@':
+			at = i
+		case '?', '#', ' ', ';', ',':
+			break scan
+		}
+	}
+	if colon < 0 || at < colon {
+		return ""
+	}
+	return s[colon+1 : at]
+}
+
+func digits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
 }

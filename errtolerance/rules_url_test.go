@@ -20,6 +20,7 @@ func TestPasswordsInsideURLs(t *testing.T) {
 		{"as a parameter of DB2's driver", "jdbc:db2://db:50000/shop:user=app;password=hunter2;", "ET405"},
 		{"with a capital", "jdbc:datadirect:hive://h:10000;User=hive;Password=hunter2", "ET405"},
 		{"of a trust store", "jdbc:sqlserver://db;trustStorePassword=hunter2", "ET405"},
+		{"after a reference as the user", "https://${file:/s/u.properties:user}:hunter2@host/", "ET405"},
 		{"behind Oracle's slash", "jdbc:oracle:thin:app/hunter2@//db:1521/svc", "ET405"},
 		{"beside a reference", "jdbc:postgresql://db/x?sslpassword=${env:K}&password=hunter2", "ET405"},
 		{"with an account key", "https://acc.blob.core.windows.net/c?accesskey=abc123", "ET405"},
@@ -38,6 +39,10 @@ func TestPasswordsInsideURLs(t *testing.T) {
 		{"an at sign in a path", "https://example.com/users/@me:x@y", ""},
 		{"Oracle without credentials", "jdbc:oracle:thin:@//db:1521/svc", ""},
 		{"a port", "http://es:9200", ""},
+		{"an at sign behind a port", "http://registry:8081/a@b", ""},
+		{"an at sign behind a user", "https://app@host/x:y@z", ""},
+		{"a reference as the user", "https://${env:USER}@host/", ""},
+		{"references as both", "mongodb+srv://${file:/s/m.properties:user}:${file:/s/m.properties:password}@c.example.net", ""},
 		{"other parameters", "jdbc:mysql://db/x?useSSL=false&passwordCharacterEncoding=UTF-8", ""},
 		{"no URL at all", "user:password@host", ""},
 	} {
