@@ -79,6 +79,9 @@ type code struct {
 	n    int32
 }
 
+// badRequest is HTTP 400.
+var badRequest = codeKey(codeHTTP, 400)
+
 func codeKey(kind codeKind, n int32) code { return code{kind, n} }
 
 // parseCode reads a code as the table writes it.

@@ -461,6 +461,9 @@ func (q *search) found(literals []int, m string, end int) {
 				q.candidate(int(u.rule))
 			case useCode:
 				keys, n := readCodes(u.kind, m, end)
+				if n > 0 && keys[n-1] == badRequest && strings.Contains(m[max(0, end-120):end], "(Service: ") {
+					continue // AWS answers 400 to nearly everything: the class says which
+				}
 				for _, key := range keys[:n] {
 					if rules := q.d.codes[key]; len(rules) > 0 {
 						for _, r := range rules {

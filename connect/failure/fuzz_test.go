@@ -14,7 +14,7 @@ func FuzzDiagnose(f *testing.F) {
 			}
 		}
 	}
-	for _, x := range written(f) {
+	for _, x := range written(f, "written.txt") {
 		f.Add(x.Trace)
 	}
 	for _, s := range []string{"", "\n", "Caused by:", "Suppressed:\n\tCaused by:", "Wrapped by: a.B\nWrapped by: c.D", "...", "at a.b(", "\tat a.b(C.java:99999999999999999999)", "a.B: Batch entry  was aborted", "sqlstate=", "ora-", "http/1.1 4", `\n\tat a.b(c)`, ") at a.b() at c.d() at ", "\x00\xff\xfe", "x: value '", "://", "a:99999", "[CIRCULAR REFERENCE"} {

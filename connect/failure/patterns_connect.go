@@ -127,6 +127,15 @@ var connectRules = []rule{
 	},
 	{
 		Pattern: Pattern{
+			ID: "file-read-only", Messages: []string{"read-only file system"},
+			Class: ClassConfiguration, Advice: AdviceAfterChange,
+			Summary:  "The connector writes where nothing can be written[: {object}].",
+			Remedies: []string{"Mount the volume writable, or point the connector at another directory.", "Where it was writable before, look at the kernel's log: a disk that fails is mounted read-only."},
+			Source:   "EROFS",
+		}, weight: weightExact,
+	},
+	{
+		Pattern: Pattern{
 			ID: "file-not-found", Exceptions: []string{"java.nio.file.NoSuchFileException", "java.io.FileNotFoundException", "java.nio.file.NotDirectoryException", "java.nio.file.FileSystemException"},
 			Class: ClassConfiguration, Advice: AdviceAfterChange,
 			Summary: "A file or directory the connector needs is not there[: {object}].", Remedies: fixFile,
@@ -214,6 +223,15 @@ var connectRules = []rule{
 			},
 			Source: "Kafka: NetworkReceive takes the first four bytes as a size; KAFKA-4090",
 		}, weight: weightExact,
+	},
+	{
+		Pattern: Pattern{
+			ID: "java-stack-overflow", Exceptions: []string{"java.lang.StackOverflowError"},
+			Class: ClassResource, Advice: AdviceAfterChange,
+			Summary:  "The thread's stack was not large enough[ for a record or schema that is nested deeply].",
+			Remedies: []string{"Look at the frames that repeat: a record or schema that refers to itself or is nested too deeply, an endless recursion of the connector.", "Raise the worker's stack size (KAFKA_OPTS=-Xss4m)."},
+			Source:   "java.lang.StackOverflowError",
+		}, weight: weightSpecific,
 	},
 	{
 		Pattern: Pattern{

@@ -82,6 +82,7 @@ var generalRules = []rule{
 	nameRule("name-constraint", ClassDataConstraint, AdviceAfterChange, fixTable, "Constraint", "DuplicateKey", "Integrity", "AlreadyExists", "ConditionalCheckFailed", "ValidationException", "Conflict"),
 	nameRule("name-connection", ClassConnection, AdviceAfterRecovery, fixReach, "ConnectionException", "ConnectionFailed", "ConnectionRefused", "ConnectionClosed", "ConnectionLost", "CannotConnect", "Unavailable", "HostUnreachable", "SocketException", "TransportException", "NetworkException", "Communication", "NoNodeAvailable", "NoAvailable", "NoHostAvailable", "AllNodesFailed", "Disconnect", "SessionClosed", "SessionExpired", "ConnectionLoss", "BrokenConnection", "Connection"),
 	nameRule("name-configuration", ClassConfiguration, AdviceAfterChange, fixSetting, "ConfigException", "ConfigurationException", "InvalidConfig", "Misconfigur", "UnknownProperty", "MissingProperty", "NoSuchBean", "IllegalConfig", "InvalidUri", "InvalidUrl"),
+	nameRule("name-missing", ClassConfiguration, AdviceAfterChange, fixSetting, "DoesNotExist", "DoesntExist", "NonExistent", "UnknownResource", "ResourceNotFound"),
 	nameRule("name-position", ClassSourceState, AdviceAfterChange, fixPosition, "OffsetOutOfRange", "ResumeToken", "TrimmedData", "LogPosition", "CheckpointException", "ExpiredIterator"),
 }
 

@@ -190,6 +190,18 @@ var mysqlRules = []rule{
 	},
 	{
 		Pattern: Pattern{
+			ID: "mysql-time-zone", Exceptions: []string{"com.mysql.cj.exceptions.InvalidConnectionAttributeException", "com.mysql.cj.exceptions.UnsupportedConnectionStringException", "com.mysql.cj.exceptions.WrongArgumentException"}, Messages: []string{"the server time zone value"}, Class: ClassConfiguration, Advice: AdviceAfterChange,
+			Summary: "The driver does not accept the connection's properties[: {message}].", Remedies: []string{"Set what the message names in connection.url, such as connectionTimeZone=UTC."}, Source: "MySQL Connector/J: com.mysql.cj.exceptions",
+		}, weight: weightSpecific, either: true,
+	},
+	{
+		Pattern: Pattern{
+			ID: "sqlite-locked", Messages: []string{"sqlite_busy", "sqlite_locked", "database is locked", "database table is locked"}, Class: ClassTimeout, Advice: AdviceAfterRecovery,
+			Summary: "Another process holds the lock of the database file.", Remedies: []string{"Find who else writes the file; let one writer at a time (tasks.max=1).", "Raise busy_timeout in connection.url, and restart the task."}, Source: "SQLite result codes 5 and 6; H2",
+		}, weight: weightExact,
+	},
+	{
+		Pattern: Pattern{
 			ID: "mysql-lock-wait", Messages: []string{"lock wait timeout exceeded", "deadlock found when trying to get lock", "was deadlocked on"}, Class: ClassTimeout, Advice: AdviceAfterRecovery,
 			Summary: "Another transaction holds a lock.", Remedies: fixLock, Source: "MySQL 1205, 1213; SQL Server 1205, 1222",
 		}, weight: weightExact, codes: []string{"vendor 1205", "vendor 1213", "vendor 1222"},

@@ -192,11 +192,20 @@ var kafkaRules = []rule{
 	},
 	{
 		Pattern: Pattern{
-			ID: "kafka-quota", Exceptions: []string{"org.apache.kafka.common.errors.ThrottlingQuotaExceededException", "org.apache.kafka.common.errors.GroupMaxSizeReachedException", "org.apache.kafka.common.errors.PolicyViolationException", "org.apache.kafka.clients.producer.BufferExhaustedException"},
+			ID: "kafka-policy", Exceptions: []string{"org.apache.kafka.common.errors.PolicyViolationException"},
+			Class: ClassConfiguration, Advice: AdviceAfterChange,
+			Summary:  "A policy of the Kafka cluster forbids it[: {message}].",
+			Remedies: []string{"Set replication factor, partitions and topic settings of the connector (topic.creation.*, errors.deadletterqueue.topic.replication.factor) as the policy wants them, or create the topic beforehand."},
+			Source:   "Kafka: CreateTopicPolicy, AlterConfigPolicy (KIP-108, KIP-133)",
+		}, weight: weightExact,
+	},
+	{
+		Pattern: Pattern{
+			ID: "kafka-quota", Exceptions: []string{"org.apache.kafka.common.errors.ThrottlingQuotaExceededException", "org.apache.kafka.common.errors.GroupMaxSizeReachedException", "org.apache.kafka.clients.producer.BufferExhaustedException"},
 			Class: ClassResource, Advice: AdviceAfterChange,
 			Summary:  "A limit of the Kafka cluster was reached.",
 			Remedies: []string{"Ask the cluster's owner for the quota or policy the message names.", "Lower tasks.max or the number of topics and partitions the connector creates."},
-			Source:   "Kafka: KIP-599, KIP-389, CreateTopicPolicy",
+			Source:   "Kafka: KIP-599, KIP-389",
 		}, weight: weightExact,
 	},
 	{

@@ -34,6 +34,12 @@ var lakeRules = []rule{
 	},
 	{
 		Pattern: Pattern{
+			ID: "iceberg-conflict", Exceptions: []string{"org.apache.iceberg.exceptions.CommitFailedException", "org.projectnessie.error.NessieConflictException", "org.projectnessie.error.NessieReferenceConflictException"}, Messages: []string{"concurrent", "has changed", "stale", "conflict", "requirement failed", "another process", "already been committed"}, Class: ClassTimeout, Advice: AdviceAfterRecovery,
+			Summary: "Another writer committed to the table first[: {table}].", Remedies: []string{"Restart the task: the data files that were written are not lost.", "Where it comes back, let only one writer commit, or raise commit.retry.num-retries of the table."}, Source: "Iceberg: optimistic commits of the catalogs",
+		}, weight: weightSpecific,
+	},
+	{
+		Pattern: Pattern{
 			ID: "iceberg-commit-state", Exceptions: []string{"org.apache.iceberg.exceptions.CommitFailedException", "org.apache.iceberg.exceptions.CommitStateUnknownException", "org.projectnessie.error.NessieConflictException", "org.apache.iceberg.exceptions.ServiceUnavailableException", "org.apache.iceberg.exceptions.ServiceFailureException", "org.apache.iceberg.exceptions.RESTException", "org.apache.iceberg.hive.RuntimeMetaException", "org.apache.iceberg.jdbc.UncheckedSQLException"}, Messages: []string{"could not open client transport", "failed to connect to hive metastore", "could not connect to meta store", "waiting for lock", "unable to instantiate org.apache.hadoop.hive.ql.metadata"}, Class: ClassConnection, Advice: AdviceAfterRecovery,
 			Summary: "The catalog could not take the commit.", Remedies: []string{"Check that the catalog answers, and restart the task; the data files that were written are not lost.", "Where commits conflict, let only one writer commit, or raise commit.retry.num-retries of the table."}, Source: "org.apache.iceberg.exceptions; Hive metastore",
 		}, weight: weightText, either: true,

@@ -48,9 +48,21 @@ var messagingRules = []rule{
 	},
 	{
 		Pattern: Pattern{
-			ID: "rabbitmq-authentication", Exceptions: []string{"com.rabbitmq.client.AuthenticationFailureException", "com.rabbitmq.client.PossibleAuthenticationFailureException"}, Messages: []string{"access_refused - login was refused", "access_refused - access to", "connection refused: bad user name or password", "not authorized to connect", "bad user name or password"}, Class: ClassAuthentication, Advice: AdviceAfterChange,
+			ID: "rabbitmq-authentication", Exceptions: []string{"com.rabbitmq.client.AuthenticationFailureException", "com.rabbitmq.client.PossibleAuthenticationFailureException"}, Messages: []string{"access_refused - login was refused", "connection refused: bad user name or password", "not authorized to connect", "bad user name or password"}, Class: ClassAuthentication, Advice: AdviceAfterChange,
 			Summary: "The message broker refused the log-in.", Remedies: []string{"Check user, password and virtual host of the connector."}, Source: "RabbitMQ 403; MQTT CONNACK 4, 5",
 		}, weight: weightExact, either: true,
+	},
+	{
+		Pattern: Pattern{
+			ID: "rabbitmq-authorization", Messages: []string{"access_refused - access to", "access_refused - operation not permitted", "access_refused - topic access"}, Class: ClassAuthorization, Advice: AdviceAfterChange,
+			Summary: "The user may not use the queue, exchange or virtual host of RabbitMQ[: {object}].", Remedies: []string{"Grant configure, write and read on it to the connector's user (rabbitmqctl set_permissions)."}, Source: "AMQP 0-9-1 reply code 403 after the log-in",
+		}, weight: weightExact,
+	},
+	{
+		Pattern: Pattern{
+			ID: "splunk-busy", Exceptions: []string{"com.splunk.hecclient.HecException"}, Messages: []string{"server is busy", "queue is at capacity", "queue is full", "server is shutting down", "back pressure"}, Class: ClassResource, Advice: AdviceAfterRecovery,
+			Summary: "Splunk's HTTP event collector takes no more events.", Remedies: []string{"Check the queues of the indexers; restart the task once they drain.", "Lower tasks.max or the batch size of the connector, or add indexers."}, Source: "Splunk HEC codes 9, 24, 26",
+		}, weight: weightExact,
 	},
 	{
 		Pattern: Pattern{

@@ -167,10 +167,10 @@ type parser struct {
 		from, end, message int
 		class              string
 	}
-	wrapped   bool // the trace is printed root first
-	packages  packageSet
-	prefix    uint64 // of the last frame that was added to packages
-	noFrames  int8   // whether the text has a frame anywhere: 0 not looked yet, 1 yes, -1 no
+	wrapped  bool // the trace is printed root first
+	packages packageSet
+	prefix   uint64 // of the last frame that was added to packages
+	noFrames int8   // whether the text has a frame anywhere: 0 not looked yet, 1 yes, -1 no
 }
 
 func (p *parser) run() {
