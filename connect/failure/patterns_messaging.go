@@ -60,7 +60,7 @@ var messagingRules = []rule{
 	},
 	{
 		Pattern: Pattern{
-			ID: "splunk-busy", Exceptions: []string{"com.splunk.hecclient.HecException"}, Messages: []string{"server is busy", "queue is at capacity", "queue is full", "server is shutting down", "back pressure"}, Class: ClassResource, Advice: AdviceAfterRecovery,
+			ID: "splunk-queue-full", Exceptions: []string{"com.splunk.hecclient.HecException"}, Messages: []string{"server is busy", "queue is at capacity", "queue is full", "server is shutting down", "back pressure"}, Class: ClassResource, Advice: AdviceAfterRecovery,
 			Summary: "Splunk's HTTP event collector takes no more events.", Remedies: []string{"Check the queues of the indexers; restart the task once they drain.", "Lower tasks.max or the batch size of the connector, or add indexers."}, Source: "Splunk HEC codes 9, 24, 26",
 		}, weight: weightExact,
 	},

@@ -1,6 +1,6 @@
 package failure
 
-//go:generate go test -count=1 -run ^TestDocumentation$ . -update
+//go:generate go test -count=1 -run ^TestDocumentation . -update
 
 import "slices"
 
