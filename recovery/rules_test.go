@@ -71,7 +71,7 @@ var rules = []struct {
 	{"need: the same cause again escalates faster", []string{"TestTheSameCauseAgainEscalatesFaster"}},
 	{"need: a constant number of requests", []string{"TestSupervisorMakesAConstantNumberOfRequests", "TestSelectionByConfigTakesAConstantNumberOfRequests", "TestALookTakesABoundedNumberOfRequests"}},
 	{"need: long outages, at most 40 restarts and 60 minutes, or 10 and 2 with a sign from outside", []string{
-		"TestTheDefaultsKeepTheirPromises", "TestPublishedRulesPlayAsDocumented", "TestTheTableInTheDocsIsWhatIsPlayed",
+		"TestTheDefaultsKeepTheirPromises", "TestPublishedRulesPlayAsDocumented", "TestTheTableInTheDocsIsWhatIsPlayed", "TestFaultsThatMeetManyConnectors",
 	}},
 	{"need: observe-only, maintenance windows, selection", []string{
 		"TestObserveOnlyReportsAndSendsNothing", "TestAMaintenanceWindowRestartsAndTellsNothing", "TestWindows", "TestConfigKeysSelectWhatIsWatched", "TestAConnectorThatIsSwitchedOffIsNotRestartedFromThenOn",

@@ -6,6 +6,6 @@
 //	rows := recoverysim.Compare(recoverysim.Scripts(), recoverysim.Ours(recovery.Policy{}, recoverysim.Options{}), recoverysim.Published()...)
 //	recoverysim.Write(os.Stdout, rows)
 //
-// What it does not model: the storm guard and the turns that canaries take among many connectors (they live in the Supervisor), refusals by Connect,
-// and rebalances.
+// Play does not model the storm guard and the turns that canaries take among many connectors, refusals by Connect, and rebalances: they live in the Supervisor.
+// PlayFleet plays the Supervisor itself against many connectors, inside a testing/synctest bubble.
 package recoverysim
