@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/go-reconnect/reconnect/connect"
 	"github.com/go-reconnect/reconnect/connect/failure"
@@ -189,6 +190,34 @@ func TestRealFailuresAreDiagnosed(t *testing.T) {
 		w.running(t, name)
 		testutil.WaitForRecords(t, c.Brokers(), out, 2, 2*time.Minute)
 	})
+	t.Run("a static member that another consumer replaced", func(t *testing.T) {
+		name, in := c.ConnectorName(t, "replaced"), topic(t, []byte("one"))
+		file := testutil.SharedDir + "/" + name + ".txt"
+		w.create(t, name, sinkConfig(fileSink, in, "file", file, "consumer.override.group.instance.id", name))
+		w.consumed(t, name, 1)
+		replaceMember(t, c, "connect-"+name, name, in)
+		d := w.failed(t, name)
+		assert.Equal(t, failure.ClassRebalance, d.Class)
+		assert.Equal(t, failure.AdviceRestart, d.Restart)
+		w.restart(t, name)
+		w.running(t, name)
+		testutil.Produce(t, c.Brokers(), &kgo.Record{Topic: in, Value: []byte("two")})
+		w.consumed(t, name, 2)
+	})
+	// What a rebalance does to a dynamic member never reaches the status: WorkerSinkTask logs the commit that failed, and joins again.
+	t.Run("a member that an administrator removed goes on by itself", func(t *testing.T) {
+		name, in := c.ConnectorName(t, "removed"), topic(t, []byte("one"))
+		w.create(t, name, sinkConfig(fileSink, in, "file", testutil.SharedDir+"/"+name+".txt"))
+		w.consumed(t, name, 1)
+		for i := range int64(3) {
+			testutil.Produce(t, c.Brokers(), &kgo.Record{Topic: in, Value: []byte("more")})
+			removeMembers(t, c, "connect-"+name)
+			w.consumed(t, name, i+2)
+		}
+		status, err := w.client.GetStatus(t.Context(), name)
+		require.NoError(t, err)
+		assert.True(t, status.Running(), status)
+	})
 	t.Run("a database that cannot be reached", func(t *testing.T) {
 		testutil.NeedConnector(t, testutil.JDBCSink)
 		gateway, err := c.Gateway(t.Context())
@@ -268,6 +297,57 @@ func fence(t *testing.T, c *testutil.Cluster, transactionalID string) {
 	defer client.Close()
 	_, _, err = client.ProducerID(t.Context())
 	require.NoError(t, err)
+}
+
+// replaceMember joins the group of a sink as the same static member, and leaves.
+func replaceMember(t *testing.T, c *testutil.Cluster, group, instance, topic string) {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.Brokers()...), kgo.ConsumerGroup(group), kgo.InstanceID(instance), kgo.ConsumeTopics(topic),
+		kgo.Balancers(kgo.RangeBalancer()), kgo.DisableAutoCommit())
+	require.NoError(t, err)
+	defer client.Close()
+	eventually(t, "the group has the new member", func() bool {
+		_, generation := client.GroupMetadata()
+		return generation > 0
+	})
+}
+
+// removeMembers removes every member from a group, as kafka-consumer-groups and AdminClient.removeMembersFromConsumerGroup do.
+func removeMembers(t *testing.T, c *testutil.Cluster, group string) {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.Brokers()...))
+	require.NoError(t, err)
+	defer client.Close()
+	describe := kmsg.NewPtrDescribeGroupsRequest()
+	describe.Groups = []string{group}
+	eventually(t, "the group has a member that can be removed", func() bool {
+		described, err := describe.RequestWith(t.Context(), client)
+		if err != nil || len(described.Groups) != 1 || len(described.Groups[0].Members) == 0 {
+			return false
+		}
+		leave := kmsg.NewPtrLeaveGroupRequest()
+		leave.Group = group
+		for _, m := range described.Groups[0].Members {
+			member := kmsg.NewLeaveGroupRequestMember()
+			member.MemberID = m.MemberID
+			leave.Members = append(leave.Members, member)
+		}
+		left, err := leave.RequestWith(t.Context(), client)
+		return err == nil && left.ErrorCode == 0 && len(left.Members) > 0 && left.Members[0].ErrorCode == 0
+	})
+}
+
+// consumed waits until the sink's committed offset is n.
+func (w *world) consumed(t *testing.T, name string, n int64) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%s has committed %d", name, n), func() bool {
+		offsets, err := w.client.GetOffsets(t.Context(), name)
+		if err != nil || len(offsets) != 1 {
+			return false
+		}
+		_, _, offset, ok := offsets[0].Sink()
+		return ok && offset == n
+	})
 }
 
 func jdbcConfig(topic, address, user string) connect.Config {
