@@ -22,7 +22,7 @@ func (s *Supervisor) lead(ctx context.Context) error {
 			return err
 		}
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // an end is no error
 		}
 		if err != nil {
 			s.cfg.Logger.WarnContext(ctx, "no lead", "err", err)

@@ -58,7 +58,7 @@ func (s *Store) stand(ctx context.Context, group *kafka.ConsumerGroup, fn func(c
 		return t.err
 	}
 	for {
-		wait := ctx
+		wait := ctx //nolint:contextcheck // ended goes on while fn winds up
 		if t != nil {
 			wait = t.ended
 		}

@@ -118,7 +118,7 @@ func (tw *twins) failNowAndThen(ctx context.Context) {
 		last, ended := fmt.Sprintf("event exhausted %s%d ", doomedName, tw.made), tw.ended
 		tw.mu.Unlock()
 		if !ended && (tw.kids[0].heard(last) || tw.kids[1].heard(last)) {
-			tw.doom()
+			tw.doom() //nolint:contextcheck // the fake has none
 		}
 	}
 }
@@ -133,7 +133,7 @@ func (tw *twins) flap(ctx context.Context, name string) {
 		case <-tw.wake:
 			pause(ctx, tw.between(500*time.Millisecond, 4*time.Second))
 		case <-quiet.C:
-			tw.revive(name)
+			tw.revive(name) //nolint:contextcheck // the fake has none
 			pause(ctx, tw.between(5*time.Second, twinWindow))
 		}
 		quiet.Stop()
@@ -146,7 +146,7 @@ func (tw *twins) fault(ctx context.Context) bool {
 	kind := kinds[tw.pick(len(kinds))]
 	mode := []string{gateReset, gateRefuse, gateHole}[tw.pick(3)]
 	atConnect := tw.odds(0.5)
-	hit := func(w *twin) {
+	hit := func(w *twin) { //nolint:contextcheck // a fault has none
 		tw.mu.Lock()
 		tw.hits = append(tw.hits, time.Now())
 		tw.mu.Unlock()
@@ -211,7 +211,7 @@ func (tw *twins) fault(ctx context.Context) bool {
 		case "freeze":
 			w.thaw()
 		case "cut":
-			w.shut(w.gate(atConnect), gateOpen)
+			w.shut(w.gate(atConnect), gateOpen) //nolint:contextcheck // healing has none
 		}
 	}
 	return true

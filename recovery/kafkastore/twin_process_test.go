@@ -53,7 +53,7 @@ func newTwin(t *testing.T, id int, brokerAddr, connectURL, topic, logFile string
 	job, err := json.Marshal(twinJob{Connect: "http://" + w.front.addr, Broker: w.broker.addr, Topic: topic})
 	require.NoError(t, err)
 	w.job = string(job)
-	w.log, err = os.OpenFile(logFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600) //nolint:gosec // a file of the test's own
+	w.log, err = os.OpenFile(logFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		w.kill()
@@ -71,7 +71,7 @@ func (w *twin) start() {
 	if !assert.NoError(w.t, err) {
 		return
 	}
-	cmd := exec.Command(exe, "-test.run=^$") //nolint:gosec,noctx // this binary; it is ended by name of its process
+	cmd := exec.Command(exe, "-test.run=^$") //nolint:noctx // it is ended by signals
 	cmd.Env = append(os.Environ(), twinEnv+"="+w.job)
 	in, err := cmd.StdinPipe()
 	if !assert.NoError(w.t, err) {

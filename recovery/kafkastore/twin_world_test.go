@@ -64,7 +64,7 @@ func newTwins(t *testing.T, id int, broker, topic, dir string) *twins {
 	t.Helper()
 	tw := &twins{
 		t: t, id: id, topic: topic, connect: connecttest.NewServer(connecttest.Config{Errorf: t.Errorf}), asked: map[string][]time.Time{}, open: map[string]*failed{},
-		tally: map[string]int{}, wake: make(chan string, 100), rng: rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), uint64(id))), //nolint:gosec // faults, not secrets
+		tally: map[string]int{}, wake: make(chan string, 100), rng: rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), uint64(id))),
 	}
 	t.Cleanup(tw.connect.Close)
 	tw.connect.OnRestart(func(name string, _ int) string {
