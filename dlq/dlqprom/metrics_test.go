@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -55,7 +56,7 @@ func TestARunOnABrokerIsCounted(t *testing.T) {
 	t.Cleanup(cl.Close)
 	for i := range 10 {
 		r := &kgo.Record{Topic: "orders-dlq", Value: fmt.Append(nil, i)}
-		for k, v := range map[string]string{"topic": "orders", "partition": "0", "offset": fmt.Sprint(i), "connector.name": "orders-sink", "task.id": "0", "stage": "VALUE_CONVERTER"} {
+		for k, v := range map[string]string{"topic": "orders", "partition": "0", "offset": strconv.Itoa(i), "connector.name": "orders-sink", "task.id": "0", "stage": "VALUE_CONVERTER"} {
 			r.Headers = append(r.Headers, kgo.RecordHeader{Key: "__connect.errors." + k, Value: []byte(v)})
 		}
 		require.NoError(t, cl.ProduceSync(t.Context(), r).FirstErr())

@@ -228,4 +228,4 @@ func seconds(t time.Time) float64 {
 	return float64(t.UnixMilli()) / 1000
 }
 
-func count(n int) uint64 { return uint64(max(0, n)) } //nolint:gosec // never negative
+func count(n int) uint64 { return uint64(max(0, n)) }

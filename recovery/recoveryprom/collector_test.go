@@ -82,7 +82,7 @@ func gather(t *testing.T, g prometheus.Gatherer) map[string]float64 {
 func TestSeriesFollowAConnectorFromFailureToItsEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv, c, s := stage(t, recovery.Config{Cluster: "prod", Policy: recovery.Policy{MaxRestarts: 2, Jitter: -1}}, "orders", "other")
+		srv, c, s := stage(t, recovery.Config{Cluster: "prod", Policy: recovery.Policy{MaxRestarts: 2, Window: 6 * time.Hour, ProbeEvery: 30 * time.Minute, Jitter: -1}}, "orders", "other")
 		reg := prometheus.NewPedanticRegistry()
 		require.NoError(t, recoveryprom.Register(reg, s))
 		before := gather(t, reg)

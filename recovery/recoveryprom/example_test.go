@@ -2,6 +2,7 @@ package recoveryprom_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -28,5 +29,6 @@ func ExampleRegister() {
 	http.Handle("/metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel() // in a program: when it is to end
-	_ = s.Run(ctx)
+	fmt.Println(s.Run(ctx))
+	// Output: <nil>
 }
