@@ -47,6 +47,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		rate    = flags.Float64("rate", 0, "records per second at most, 0 is unlimited")
 		dryRun  = flags.Bool("dry-run", false, "write nothing, say what would happen")
 		once    = flags.Bool("exactly-once", false, "one transaction per chunk; the connector needs isolation.level=read_committed")
+		metrics = flags.String("metrics", "", "address to serve Prometheus metrics at while it runs, such as 127.0.0.1:8088")
 	)
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -76,11 +77,21 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		defer f.Close() //nolint:errcheck // Park has synced what it wrote
 		cfg.Park = f
 	}
+	told := func(dlq.Report, error) {}
+	if *metrics != "" {
+		m, stop, err := serveMetrics(ctx, *metrics, &cfg, out)
+		if err != nil {
+			return err
+		}
+		defer stop()
+		told = m.Done
+	}
 	r, err := dlq.NewRepublisher(cfg)
 	if err != nil {
 		return err
 	}
 	report, err := r.Run(ctx)
+	told(report, err)
 	p.end()
 	_, _ = fmt.Fprintln(out, report)
 	for reason, n := range report.Reasons {

@@ -3,6 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,7 +44,8 @@ func TestProcessor(t *testing.T) {
 	require.NoError(t, run(ctx, append(args, "-dry-run"), &out))
 	assert.Contains(t, out.String(), "dry run")
 	assert.Empty(t, testutil.ReadAll(t, brokers, "orders-retry"))
-	require.NoError(t, run(ctx, args, &out))
+	require.NoError(t, run(ctx, append(args, "-metrics", "127.0.0.1:0"), &out))
+	assert.Contains(t, out.String(), "metrics: http://127.0.0.1:")
 	var got []string
 	for _, r := range testutil.ReadAll(t, brokers, "orders-retry") {
 		got = append(got, string(r.Value))
@@ -51,4 +55,25 @@ func TestProcessor(t *testing.T) {
 	assert.Contains(t, out.String(), "read 3, republished 2, parked 1; complete")
 	require.ErrorContains(t, run(ctx, nil, &out), "are needed")
 	require.Error(t, run(ctx, []string{"-topic", "missing", "-to", "x", "-park", "y", "-brokers", brokers[0]}, &out))
+}
+
+func TestMetricsAreServedUntilStopped(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	cfg := dlq.RepublisherConfig{Topic: "orders-dlq", Group: "g"}
+	m, stop, err := serveMetrics(t.Context(), "127.0.0.1:0", &cfg, &out)
+	require.NoError(t, err)
+	m.Done(dlq.Report{RunID: "a", Republished: 2, Complete: true}, nil)
+	url := strings.TrimSpace(strings.TrimPrefix(out.String(), "metrics: "))
+	resp, err := http.Get(url)
+	require.NoError(t, err)
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	assert.Contains(t, string(body), `connect_dlq_records_total{group="g",outcome="republished",topic="orders-dlq"} 2`)
+	stop()
+	_, err = http.Get(url) //nolint:bodyclose // it fails
+	require.Error(t, err)
+	_, _, err = serveMetrics(t.Context(), "nowhere:x", &dlq.RepublisherConfig{Topic: "t"}, &out)
+	require.ErrorContains(t, err, "-metrics nowhere:x")
 }
