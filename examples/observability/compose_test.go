@@ -67,7 +67,7 @@ func TestTheComposeFileFitsTheFilesBesideIt(t *testing.T) {
 	}
 	// Prometheus asks for services of the compose file, and Alertmanager tells one.
 	for _, file := range []string{"prometheus/prometheus.yml", "alertmanager/alertmanager.yml"} {
-		data, err := os.ReadFile(file) //nolint:gosec // ours
+		data, err := os.ReadFile(file)
 		require.NoError(t, err)
 		hosts := regexp.MustCompile(`[/"]([a-z][a-z0-9-]*):\d{4}`).FindAllStringSubmatch(string(data), -1)
 		require.NotEmpty(t, hosts)
@@ -120,7 +120,7 @@ func TestTheInboxPrintsWhatItGets(t *testing.T) {
 	go func() { done <- run(ctx, []string{"inbox", "-listen", "127.0.0.1:0"}, out, out) }()
 	addr := strings.TrimSpace(strings.TrimPrefix(<-out.lines, "inbox: listening on "))
 	post := func(body string) int {
-		resp, err := http.Post("http://"+addr+"/team", "application/json", strings.NewReader(body)) //nolint:noctx // our own
+		resp, err := http.Post("http://"+addr+"/team", "application/json", strings.NewReader(body))
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 		return resp.StatusCode

@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +30,7 @@ func agents(t *testing.T, version string, properties map[string]string) *testuti
 		missing(t, "the JMX exporter's agent is not there")
 	}
 	read := func(file string) []byte {
-		data, err := os.ReadFile(file) //nolint:gosec // ours
+		data, err := os.ReadFile(file)
 		require.NoError(t, err)
 		return data
 	}
@@ -65,9 +67,7 @@ func sink(topic string, more map[string]string) connect.Config {
 		"connector.class": "FileStreamSink", "topics": topic, "file": testutil.SharedDir + "/" + topic + ".out", "tasks.max": "2",
 		"value.converter": "org.apache.kafka.connect.json.JsonConverter",
 	}
-	for k, v := range more {
-		cfg[k] = v
-	}
+	maps.Copy(cfg, more)
 	return cfg
 }
 
@@ -86,7 +86,7 @@ func TestWhatGoesWrongOnRealWorkersReachesAPersonByName(t *testing.T) {
 			ctx := t.Context()
 			client, err := connect.NewClient(c.URLs()[0], connect.WithWorkers(c.URLs()[1:]...))
 			require.NoError(t, err)
-			addr, _, page := supervise(t, client, recovery.Config{
+			addr := supervise(t, client, recovery.Config{
 				Cluster: "demo", Interval: time.Second, Policy: recovery.Policy{FailureThreshold: 1, MaxRestarts: 3},
 			})
 			s := start(t, "demo", targets(c, addr), byFactor(30))
@@ -138,7 +138,7 @@ func TestWhatGoesWrongOnRealWorkersReachesAPersonByName(t *testing.T) {
 			}
 			assert.Contains(t, s.firing("ConnectTaskFailed", "broken-sink")[0].Annotations["description"], "2 task(s) of connector broken-sink of demo")
 			everyQueryHasData(t, s)
-			keep(t, s, page)
+			keep(t, s, addr)
 		})
 	}
 }
@@ -150,7 +150,7 @@ func spoil(t *testing.T, c *testutil.Cluster) {
 	for i := range 40 {
 		good := fmt.Appendf(nil, `{"schema":{"type":"string"},"payload":"%d"}`, i)
 		for _, topic := range []string{"orders", "invoices", "clicks", "payments"} {
-			records = append(records, &kgo.Record{Topic: topic, Partition: int32(i % 2), Value: good}) //nolint:gosec // small
+			records = append(records, &kgo.Record{Topic: topic, Partition: int32(i % 2), Value: good})
 		}
 		if i%2 == 0 {
 			for _, topic := range []string{"orders", "clicks"} {
@@ -178,14 +178,15 @@ func everyQueryHasData(t *testing.T, s *setting) {
 }
 
 // keep writes the run's pages to the directory that RECONNECT_PICTURES names; see docs/monitoring.md.
-func keep(t *testing.T, s *setting, page string) {
+func keep(t *testing.T, s *setting, supervisor string) {
 	t.Helper()
 	dir := os.Getenv("RECONNECT_PICTURES")
 	if dir == "" {
 		return
 	}
-	require.NoError(t, run(t.Context(), []string{"plot", "-prometheus", s.prom.base, "-dashboard", dashboardFile, "-from", "3m", "-interval", "20s", "-out", filepath.Join(dir, "dashboard.html")}, os.Stderr, os.Stderr))
-	status := fetch(t, page+"/")
+	s.eventually(t, "the supervisor has restarted what failed", 3*time.Minute, func() bool { return s.has(t, `connect_recovery_restarts_total{result="accepted"} > 0`) })
+	require.NoError(t, run(t.Context(), []string{"plot", "-prometheus", s.prom.base, "-dashboard", dashboardFile, "-from", "2m", "-interval", "20s", "-out", filepath.Join(dir, "dashboard.html")}, os.Stderr, os.Stderr))
+	status := fetch(t, "http://"+supervisor+"/")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "status.html"), status, 0o600))
 }
 
@@ -201,11 +202,11 @@ func TestARollingRestartSendsNothing(t *testing.T) {
 	}
 	for _, version := range versions {
 		t.Run("kafka "+version, func(t *testing.T) {
-			c := agents(t, version, map[string]string{"scheduled.rebalance.max.delay.ms": fmt.Sprint(delay.Milliseconds())})
+			c := agents(t, version, map[string]string{"scheduled.rebalance.max.delay.ms": strconv.FormatInt(delay.Milliseconds(), 10)})
 			ctx := t.Context()
 			client, err := connect.NewClient(c.URLs()[0], connect.WithWorkers(c.URLs()[1:]...))
 			require.NoError(t, err)
-			addr, _, _ := supervise(t, client, recovery.Config{Cluster: "demo", Interval: time.Second})
+			addr := supervise(t, client, recovery.Config{Cluster: "demo", Interval: time.Second})
 			s := start(t, "demo", targets(c, addr), func(alert string, d time.Duration) time.Duration {
 				switch alert {
 				case "":

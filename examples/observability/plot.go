@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"os"
@@ -117,7 +118,7 @@ func decodePoint(v [2]any) (point, bool) {
 	at, _ := v[0].(float64)
 	text, _ := v[1].(string)
 	value, err := strconv.ParseFloat(text, 64)
-	if err != nil || value != value || value > 1e300 || value < -1e300 { //nolint:gocritic,staticcheck // NaN
+	if err != nil || math.IsNaN(value) || math.IsInf(value, 0) {
 		return point{}, false
 	}
 	return point{at, value}, true

@@ -22,7 +22,7 @@ func books(t *testing.T) map[string]string {
 	require.NoError(t, err)
 	out := map[string]string{}
 	for _, f := range files {
-		data, err := os.ReadFile(f) //nolint:gosec // ours
+		data, err := os.ReadFile(f)
 		require.NoError(t, err)
 		out[filepath.Base(f)] = string(data)
 	}
@@ -75,21 +75,21 @@ func TestTheCommandsInTheRunbooksNameWhatThereIs(t *testing.T) {
 			require.NotEmpty(t, sources, "%s: there is no example %s", file, m[1])
 			known := map[string]bool{}
 			for _, s := range sources {
-				data, err := os.ReadFile(s) //nolint:gosec // ours
+				data, err := os.ReadFile(s)
 				require.NoError(t, err)
 				for _, f := range flagOf.FindAllStringSubmatch(string(data), -1) {
 					known[f[1]] = true
 				}
 			}
 			args, _, _ := strings.Cut(m[2], " #")
-			for _, arg := range strings.Fields(args) {
+			for arg := range strings.FieldsSeq(args) {
 				if name, ok := strings.CutPrefix(arg, "-"); ok {
 					assert.True(t, known[name], "%s: %s has no flag -%s", file, m[1], name)
 				}
 			}
 		}
 		for _, m := range link.FindAllStringSubmatch(text, -1) {
-			target, err := os.ReadFile(filepath.Join(runbooks, m[1])) //nolint:gosec // ours
+			target, err := os.ReadFile(filepath.Join(runbooks, m[1]))
 			require.NoError(t, err, "%s links to %s", file, m[1])
 			if m[2] != "" {
 				assert.Contains(t, string(target), "\n## "+m[2][1:]+"\n", "%s: %s", file, m[0])

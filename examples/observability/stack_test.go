@@ -49,12 +49,11 @@ func missing(tb testing.TB, what string) {
 	tb.Skip(what + "; `make setup` brings it")
 }
 
-// command runs a tool to its end and returns what it printed.
-func command(t *testing.T, name string, args ...string) string {
+// command runs a tool to its end.
+func command(t *testing.T, name string, args ...string) {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput()
 	require.NoError(t, err, "%s %s:\n%s", filepath.Base(name), strings.Join(args, " "), out)
-	return string(out)
 }
 
 // setting is a Prometheus and an Alertmanager, with the files of this directory, whose notifications come to received.
@@ -122,7 +121,7 @@ func start(t *testing.T, cluster string, targets map[string][]string, faster sca
 	})
 	run := func(path string, args ...string) {
 		var log bytes.Buffer
-		cmd := exec.Command(path, args...) //nolint:gosec,noctx // ended below, after what needs it
+		cmd := exec.Command(path, args...) // ended below, after what needs it
 		cmd.Stdout, cmd.Stderr = &log, &log
 		require.NoError(t, cmd.Start())
 		t.Cleanup(func() {
@@ -137,7 +136,7 @@ func start(t *testing.T, cluster string, targets map[string][]string, faster sca
 	run(prometheus, "--config.file="+filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path="+filepath.Join(dir, "tsdb"), "--web.listen-address="+promAddr)
 	for _, url := range []string{s.alertmanager, s.prom.base} {
 		s.eventually(t, url+" is ready", time.Minute, func() bool {
-			resp, err := http.Get(url + "/-/ready") //nolint:gosec,noctx // our own
+			resp, err := http.Get(url + "/-/ready")
 			if err != nil {
 				return false
 			}

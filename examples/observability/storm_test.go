@@ -23,8 +23,8 @@ import (
 
 const refusedTrace = "org.apache.kafka.connect.errors.ConnectException: Exiting WorkerSinkTask\nCaused by: java.net.ConnectException: Connection refused\n"
 
-// supervise runs a supervisor until the test ends and returns where its metrics are, host:port, and itself.
-func supervise(t *testing.T, c recovery.Connect, cfg recovery.Config) (addr string, s *recovery.Supervisor, url string) {
+// supervise runs a supervisor until the test ends and returns where its metrics and its page are, host:port.
+func supervise(t *testing.T, c recovery.Connect, cfg recovery.Config) (addr string) {
 	t.Helper()
 	s, err := recovery.New(c, cfg)
 	require.NoError(t, err)
@@ -42,13 +42,13 @@ func supervise(t *testing.T, c recovery.Connect, cfg recovery.Config) (addr stri
 		assert.NoError(t, <-done)
 		srv.Close()
 	})
-	return strings.TrimPrefix(srv.URL, "http://"), s, srv.URL
+	return strings.TrimPrefix(srv.URL, "http://")
 }
 
 // active asks Alertmanager how many alerts it has, and how many of them it keeps quiet.
 func (s *setting) active(t *testing.T) (all, quiet int) {
 	t.Helper()
-	resp, err := http.Get(s.alertmanager + "/api/v2/alerts") //nolint:noctx // our own
+	resp, err := http.Get(s.alertmanager + "/api/v2/alerts")
 	require.NoError(t, err)
 	defer func() { _ = resp.Body.Close() }()
 	var alerts []struct {
@@ -80,7 +80,7 @@ func TestTwoHundredConnectorsThatFailTogetherSendThreeNotificationsAtMost(t *tes
 	}
 	c, err := connect.NewClient(srv.URL())
 	require.NoError(t, err)
-	addr, _, _ := supervise(t, c, recovery.Config{Cluster: "demo", Interval: time.Second, Policy: recovery.Policy{FailureThreshold: 1}})
+	addr := supervise(t, c, recovery.Config{Cluster: "demo", Interval: time.Second, Policy: recovery.Policy{FailureThreshold: 1}})
 	s := start(t, "demo", map[string][]string{"reconnect": {addr}}, func(name string, d time.Duration) time.Duration {
 		if name == "" && d > time.Minute { // how soon the end is told
 			return 5 * time.Second
