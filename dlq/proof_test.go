@@ -217,7 +217,7 @@ func (p *proof) parked(t *testing.T) []*kgo.Record {
 		return nil
 	}
 	require.NoError(t, err)
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	var out []*kgo.Record
 	in := bufio.NewReader(f)
 	for {

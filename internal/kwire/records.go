@@ -189,6 +189,7 @@ func (p *Page) records(batch []byte, q FetchRequest, count int64) error {
 			from := len(headers)
 			for range n {
 				key := rec.bytes()
+				//nolint:gosec // nothing writes into what was read
 				h := kafka.Header{Key: unsafe.String(unsafe.SliceData(key), len(key)), Value: rec.bytes()}
 				p.Bytes += len(h.Key) + len(h.Value)
 				headers = append(headers, h)
