@@ -35,7 +35,9 @@ func Retriable(err error) bool {
 	case errors.As(err, &verify), errors.As(err, &caErr), errors.As(err, &host), errors.As(err, &record):
 		return false
 	case errors.As(err, &code):
-		return code.Temporary() || code == kafka.Error(51) // CONCURRENT_TRANSACTIONS: the last one is still being ended
+		// Unknown is also what kafka-go makes of a connection that was lost in ListOffsets; 51, CONCURRENT_TRANSACTIONS, says that
+		// the last one is still being ended.
+		return code.Temporary() || code == kafka.Unknown || code == kafka.Error(51)
 	}
 	var netErr net.Error
 	return errors.As(err, &netErr) ||

@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/go-reconnect/reconnect/internal/kwire"
+	"github.com/go-reconnect/reconnect/internal/testutil"
 )
 
 func cluster(t *testing.T) (*kfake.Cluster, *kafka.Client) {
@@ -122,4 +123,24 @@ func TestRetry(t *testing.T) {
 	err := kwire.Retry(ctx, time.Minute, func(context.Context) error { return kafka.NotLeaderForPartition })
 	require.ErrorIs(t, err, context.Canceled)
 	require.ErrorIs(t, err, kafka.NotLeaderForPartition)
+}
+
+// kafka-go reports a connection that was lost in ListOffsets as the broker's error -1.
+func TestALostListOffsetsIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	c, _ := cluster(t)
+	proxy := testutil.NewProxy(t, c.ListenAddrs()[0])
+	proxy.DropResponse(2, testutil.Kafka(2))
+	client, closeIdle := kwire.Cluster{Brokers: c.ListenAddrs(), Dial: proxy.Dial}.Open()
+	defer closeIdle()
+	calls := 0
+	require.NoError(t, kwire.Retry(t.Context(), 10*time.Second, func(ctx context.Context) error {
+		calls++
+		res, err := client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{"t": {kafka.LastOffsetOf(0)}}})
+		if err != nil {
+			return err
+		}
+		return res.Topics["t"][0].Error
+	}))
+	assert.Equal(t, 3, calls)
 }

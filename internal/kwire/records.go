@@ -103,6 +103,10 @@ func (p *Page) batches(b []byte, q FetchRequest, aborted map[int64][]int64) erro
 		if length > int64(len(b)) {
 			return nil
 		}
+		// What was compressed may be many times as large: the rest is asked for again, so that a page stays a page.
+		if len(p.Records) > 0 && p.Bytes >= q.MaxBytes {
+			return nil
+		}
 		batch := b[:length]
 		b = b[length:]
 		base := int64(be.Uint64(batch)) //nolint:gosec // as above

@@ -121,6 +121,23 @@ func TestDecodeFetch(t *testing.T) {
 	}
 }
 
+func TestDecodeFetchKeepsAPageSmall(t *testing.T) {
+	t.Parallel()
+	var batches [][]byte
+	for i := range 10 {
+		b, err := kwire.AppendBatch(nil, kwire.Batch{ProducerID: -1, Compression: kafka.Zstd}, []kwire.Record{{Value: make([]byte, 10_000)}})
+		require.NoError(t, err)
+		binary.BigEndian.PutUint64(b[4:], uint64(100+i))
+		batches = append(batches, b[4:])
+	}
+	q := asked
+	q.MaxBytes = 25_000
+	p, err := kwire.DecodeFetch(answer(0, nil, batches...), q)
+	require.NoError(t, err)
+	assert.Equal(t, []int64{100, 101, 102}, offsets(p))
+	assert.EqualValues(t, 103, p.Next, "the rest is asked for again")
+}
+
 func TestDecodeFetchRefuses(t *testing.T) {
 	t.Parallel()
 	whole := answer(0, nil, batchAt(t, 100, 3, kwire.Batch{ProducerID: -1}))
