@@ -109,6 +109,12 @@ var cloudRules = []rule{
 	},
 	{
 		Pattern: Pattern{
+			ID: "http-pool-exhausted", Messages: []string{"acquire operation took longer than", "timeout waiting for connection from pool", "connection lease request time out", "pending acquire queue has reached its maximum size", "maximum pending acquire"}, Class: ClassTimeout, Advice: AdviceAfterRecovery,
+			Summary: "No connection of the client's pool became free in time.", Remedies: []string{"Lower what runs at the same time (tasks.max, parallel uploads), or raise the pool of the client.", "Where the service is slow, restart the task once it is quick again."}, Source: "AWS SDK 2 (Netty client), Apache HttpClient, Reactor Netty",
+		}, weight: weightExact,
+	},
+	{
+		Pattern: Pattern{
 			ID: "azure-busy", Messages: []string{"serverbusy", "server is busy", "operationtimedout", "request rate is large", "requestratetoolarge", "the request was terminated because the entity is being throttled", "toomanyrequests", "too many requests"}, Class: ClassResource, Advice: AdviceAfterRecovery,
 			Summary: "Azure limits the rate.", Remedies: fixCloudRate, Source: "Azure Storage ServerBusy, Cosmos DB 429",
 		}, weight: weightSpecific,

@@ -141,6 +141,14 @@ var dataRules = []rule{
 	},
 	{
 		Pattern: Pattern{
+			ID: "date-format-wrong", Messages: []string{"unknown pattern letter", "illegal pattern character", "illegal pattern letter", "too many pattern letters", "pattern ends with an incomplete string literal"},
+			Class: ClassConfiguration, Advice: AdviceAfterChange,
+			Summary: "A date format of the configuration cannot be read[: {message}].", Remedies: []string{"Correct the date pattern (path.format of a partitioner, format of TimestampConverter, topic or index name patterns); letters that are not part of it stand in single quotes."},
+			Source: "java.time.format.DateTimeFormatterBuilder, java.text.SimpleDateFormat",
+		}, weight: weightSpecific,
+	},
+	{
+		Pattern: Pattern{
 			ID: "start-value-unreadable", Exceptions: []string{"java.lang.NumberFormatException"}, Frames: []string{"Task.start(", "Connector.start(", "ConfigDef.parse", ".configure(", "Config.<init>"},
 			Class: ClassConfiguration, Advice: AdviceAfterChange,
 			Summary: "A setting cannot be read as a number.", Remedies: fixSetting,

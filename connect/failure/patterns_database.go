@@ -105,7 +105,7 @@ var databaseRules = []rule{
 	},
 	{
 		Pattern: Pattern{
-			ID: "sqlserver-cdc-position-lost", Messages: []string{"an insufficient number of arguments were supplied for the procedure or function cdc.", "no maximum lsn recorded", "cdc is not enabled", "is not enabled for change data capture", "no table has enabled cdc", "sql server agent", "cdc.lsn_time_mapping", "change tracking"}, Class: ClassSourceState, Advice: AdviceAfterChange,
+			ID: "sqlserver-cdc-position-lost", Messages: []string{"start lsn * is not available", "an insufficient number of arguments were supplied for the procedure or function cdc.", "no maximum lsn recorded", "cdc is not enabled", "is not enabled for change data capture", "no table has enabled cdc", "sql server agent", "cdc.lsn_time_mapping", "change tracking"}, Class: ClassSourceState, Advice: AdviceAfterChange,
 			Summary: "The change table no longer holds the position to go on from, or CDC is off.", Remedies: []string{"Check that CDC is on for the database and the tables (sys.sp_cdc_enable_db, sys.sp_cdc_enable_table) and that the SQL Server Agent runs.", "Where the capture instance was cleaned up past the stored LSN, take a new snapshot (snapshot.mode) and keep changes longer (sys.sp_cdc_change_job)."}, Source: "SQL Server 313 of fn_cdc_get_all_changes; Debezium SQL Server connector",
 		}, weight: weightExact,
 	},

@@ -58,7 +58,13 @@ var storeRules = []rule{
 	},
 	{
 		Pattern: Pattern{
-			ID: "neo4j-unavailable", Messages: []string{"neo.transienterror", "unable to connect to * ensure the database is running", "no server with write access", "could not perform discovery"}, Exceptions: []string{"org.neo4j.driver.exceptions.ServiceUnavailableException", "org.neo4j.driver.exceptions.SessionExpiredException", "org.neo4j.driver.exceptions.TransientException"}, Class: ClassConnection, Advice: AdviceAfterRecovery,
+			ID: "neo4j-lock", Messages: []string{"lock client timed out", "lock client stopped", "neo.transienterror.transaction.lockclienttimedout", "neo.transienterror.transaction.deadlockdetected", "can't acquire * locks"}, Exceptions: []string{"org.neo4j.driver.exceptions.TransientException"}, Class: ClassTimeout, Advice: AdviceAfterRecovery,
+			Summary: "Neo4j rolled the transaction back: a lock, a deadlock or a limit.", Remedies: []string{"Restart the task once the other transactions are through.", "Let fewer tasks write the same nodes: tasks.max, batch size, records keyed by node."}, Source: "Neo4j status codes Neo.TransientError",
+		}, weight: weightSpecific, either: true,
+	},
+	{
+		Pattern: Pattern{
+			ID: "neo4j-unavailable", Messages: []string{"neo.transienterror", "unable to connect to * ensure the database is running", "no server with write access", "could not perform discovery"}, Exceptions: []string{"org.neo4j.driver.exceptions.ServiceUnavailableException", "org.neo4j.driver.exceptions.SessionExpiredException"}, Class: ClassConnection, Advice: AdviceAfterRecovery,
 			Summary: "Neo4j[ {host}] cannot be reached.", Remedies: fixReach, Source: "Neo4j status codes",
 		}, weight: weightSpecific, either: true,
 	},
