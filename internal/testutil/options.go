@@ -147,9 +147,9 @@ func (o Options) brokerEnv(advertised string) map[string]string {
 	return env
 }
 
-// brokerEnvName is the rule of the image's wrapper, backwards: a dot is one underscore, a dash two, an underscore three.
+// brokerEnvName is the rule of the image's wrapper, backwards: a dot is one underscore, an underscore two, a dash three.
 func brokerEnvName(property string) string {
-	return "KAFKA_" + strings.ToUpper(strings.NewReplacer("_", "___", "-", "__", ".", "_").Replace(property))
+	return "KAFKA_" + strings.ToUpper(strings.NewReplacer("_", "__", "-", "___", ".", "_").Replace(property))
 }
 
 func (o Options) workerProperties(alias string) map[string]string {

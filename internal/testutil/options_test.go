@@ -34,7 +34,7 @@ func TestPropertiesText(t *testing.T) {
 func TestBrokerEnvNameIsTheWrappersRuleBackwards(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, "KAFKA_LOG_RETENTION_MS", brokerEnvName("log.retention.ms"))
-	assert.Equal(t, "KAFKA_A__B_C___D", brokerEnvName("a-b.c_d"))
+	assert.Equal(t, "KAFKA_A___B_C__D", brokerEnvName("a-b.c_d"))
 }
 
 func TestWorkerProperties(t *testing.T) {
