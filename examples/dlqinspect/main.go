@@ -1,7 +1,7 @@
 // Command dlqinspect shows what is in a dead letter queue, by cause, and whether the queue's settings keep it there. It reads
 // without a consumer group and commits nothing.
 //
-// It needs a Kafka cluster:
+// It needs a Kafka cluster; -sasl, -user and the -tls flags log in to a secured one, with the password from KAFKA_PASSWORD:
 //
 //	go run ./examples/dlqinspect -brokers localhost:9092 -topic orders-dlq
 package main
@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/go-reconnect/reconnect/dlq"
+	"github.com/go-reconnect/reconnect/examples/internal/secure"
 )
 
 func main() {
@@ -45,14 +46,19 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		asJSON      = flags.Bool("json", false, "print JSON")
 		remedies    = flags.Bool("remedies", true, "print what to do about the most frequent causes")
 	)
+	connection := secure.Add(flags)
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if *topic == "" || flags.NArg() > 0 {
 		return errors.New("-topic is needed, and nothing but flags: see -help")
 	}
+	config, login, err := connection.Load()
+	if err != nil {
+		return err
+	}
 	cfg := dlq.InspectConfig{
-		Brokers: strings.Split(*brokers, ","), Topic: *topic, MaxRecords: *maximum, Timeout: *timeout,
+		Brokers: strings.Split(*brokers, ","), TLS: config, SASL: login, Topic: *topic, MaxRecords: *maximum, Timeout: *timeout,
 		Filter: dlq.Filter{Connector: *connector, Fingerprint: *fingerprint},
 	}
 	if *since > 0 {
@@ -78,7 +84,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			}
 		}
 	}
-	check := dlq.TopicConfig{Brokers: cfg.Brokers, Topic: *topic}
+	check := dlq.TopicConfig{Brokers: cfg.Brokers, TLS: config, SASL: login, Topic: *topic}
 	if *sources != "" {
 		check.Sources = strings.Split(*sources, ",")
 	}
