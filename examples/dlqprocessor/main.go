@@ -43,10 +43,10 @@ func main() {
 
 type options struct {
 	brokers, topic, group, to, park, parkFile, unpark, ledger, audit, connector, fingerprint, metrics string
-	accept, dryRun, once, follow, keyOrder                                                   bool
-	budget, canary                                                                           int
-	rate                                                                                     float64
-	retryDelay                                                                               time.Duration
+	accept, dryRun, once, follow, keyOrder                                                            bool
+	budget, canary                                                                                    int
+	rate                                                                                              float64
+	retryDelay                                                                                        time.Duration
 }
 
 func parse(args []string) (*options, *secure.Flags, error) {
