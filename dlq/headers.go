@@ -550,7 +550,7 @@ func eightDigits(v uint64) (int64, bool) {
 	}
 	v = (v & 0x0f0f0f0f0f0f0f0f) * (1 + 10<<8) >> 8
 	v = (v & 0x00ff00ff00ff00ff) * (1 + 100<<16) >> 16
-	return int64((v & 0x0000ffff0000ffff) * (1 + 10_000<<32) >> 32), true //nolint:gosec // at most eight digits
+	return int64((v & 0x0000ffff0000ffff) * (1 + 10_000<<32) >> 32), true // at most eight digits
 }
 
 // parse is Parse with the number of sets.

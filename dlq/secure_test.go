@@ -29,7 +29,7 @@ func scramWith(tb testing.TB, algo scram.Algorithm, password string) sasl.Mechan
 }
 
 // newSecure is an embedded Kafka that asks for a log-in and speaks TLS when it has a configuration.
-func newSecure(tb testing.TB, server *tls.Config, client *tls.Config) *embedded {
+func newSecure(tb testing.TB, server, client *tls.Config) *embedded {
 	tb.Helper()
 	opts := []kfake.Opt{
 		kfake.NumBrokers(1), kfake.SeedTopics(4, "orders"), kfake.SeedTopics(2, "orders-dlq"), kfake.EnableSASL(),

@@ -220,7 +220,7 @@ type audit struct {
 }
 
 func openAudit(path string) (*audit, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600) //nolint:gosec // the path of the flag
 	if err != nil {
 		return nil, fmt.Errorf("-audit: %w", err)
 	}
