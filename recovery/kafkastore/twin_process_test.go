@@ -71,7 +71,7 @@ func (w *twin) start() {
 	if !assert.NoError(w.t, err) {
 		return
 	}
-	cmd := exec.Command(exe, "-test.run=^$") //nolint:noctx // it is ended by signals
+	cmd := exec.Command(exe, "-test.run=^$")
 	cmd.Env = append(os.Environ(), twinEnv+"="+w.job)
 	in, err := cmd.StdinPipe()
 	if !assert.NoError(w.t, err) {
