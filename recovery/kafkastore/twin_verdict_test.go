@@ -21,6 +21,9 @@ type stalls struct {
 	list []span
 }
 
+// stallTick is how often this process wants to run.
+const stallTick = 50 * time.Millisecond
+
 func watchStalls(t *testing.T) *stalls {
 	t.Helper()
 	s := &stalls{}
@@ -28,13 +31,14 @@ func watchStalls(t *testing.T) *stalls {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for last := time.Now(); ctx.Err() == nil; {
-			pause(ctx, 50*time.Millisecond)
-			if now := time.Now(); now.Sub(last) > 500*time.Millisecond {
+			pause(ctx, stallTick)
+			now := time.Now()
+			if late := now.Sub(last) - stallTick; late > stallTick/2 {
 				s.mu.Lock()
-				s.list = append(s.list, span{last, now})
+				s.list = append(s.list, span{now.Add(-late), now})
 				s.mu.Unlock()
 			}
-			last = time.Now()
+			last = now
 		}
 	})
 	t.Cleanup(func() {
