@@ -89,7 +89,12 @@ func TestWhatGoesWrongOnRealWorkersReachesAPersonByName(t *testing.T) {
 			addr := supervise(t, client, recovery.Config{
 				Cluster: "demo", Interval: time.Second, Policy: recovery.Policy{FailureThreshold: 1, MaxRestarts: 3},
 			})
-			s := start(t, "demo", targets(c, addr), byFactor(30))
+			s := start(t, "demo", targets(c, addr), func(alert string, d time.Duration) time.Duration {
+				if alert == "ConnectWorkerDown" { // a busy machine can miss a few scrapes, and this keeps others quiet
+					return d
+				}
+				return byFactor(30)(alert, d)
+			})
 
 			names := map[string]string{}
 			create := func(name string, cfg connect.Config) {
@@ -103,7 +108,10 @@ func TestWhatGoesWrongOnRealWorkersReachesAPersonByName(t *testing.T) {
 			// A dead letter is the record as it was and its headers: far more than this topic takes.
 			testutil.CreateTopic(t, c.Brokers(), "invoices-dlq", 1, map[string]string{"max.message.bytes": "300"})
 			create("orders-sink", sink("orders", deadLetters("orders-dlq")))
-			create("invoices-sink", sink("invoices", deadLetters("invoices-dlq")))
+			tooLarge := sink("invoices", deadLetters("invoices-dlq"))
+			// A batch of several that the broker finds too large is split and sent again, on Kafka 3.9 without end and without a count.
+			tooLarge["producer.override.batch.size"] = "0"
+			create("invoices-sink", tooLarge)
 			create("clicks-sink", sink("clicks", map[string]string{"errors.tolerance": "all"}))
 			create("payments-sink", sink("payments", nil))
 			create("lines-source", connect.Config{"connector.class": "FileStreamSource", "topic": "lines", "file": "/data-in/lines.txt", "tasks.max": "1"})
@@ -121,7 +129,7 @@ func TestWhatGoesWrongOnRealWorkersReachesAPersonByName(t *testing.T) {
 				{"ConnectDeadLettersGrowing", "orders-sink"},
 				{"ConnectDeadLetterWritesFailing", "invoices-sink"},
 				{"ConnectRecordsSkipped", "clicks-sink"},
-				{"ConnectDeadLettersLookLikeOutage", "orders-sink"},
+				{"ConnectDeadLettersLookLikeOutage", "invoices-sink"},
 			} {
 				s.eventually(t, want.alert+" about "+want.about+" reaches the webhook", 90*time.Second, func() bool {
 					return len(s.firing(want.alert, want.about)) > 0
@@ -152,10 +160,12 @@ func spoil(t *testing.T, c *testutil.Cluster) {
 		for _, topic := range []string{"orders", "invoices", "clicks", "payments"} {
 			records = append(records, &kgo.Record{Topic: topic, Partition: int32(i % 2), Value: good})
 		}
-		if i%2 == 0 {
+		if i%10 == 0 { // few enough not to look like an outage, which would keep the alert on dead letters quiet
 			for _, topic := range []string{"orders", "clicks"} {
 				records = append(records, &kgo.Record{Topic: topic, Partition: 0, Value: []byte("no JSON")})
 			}
+		}
+		if i%2 == 0 {
 			records = append(records, &kgo.Record{Topic: "invoices", Partition: 1, Value: []byte(strings.Repeat("no JSON ", 100))})
 		}
 	}
