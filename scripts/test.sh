@@ -49,6 +49,20 @@ prepare_integration() {
   say "integration tests run on Kafka $KAFKA_VERSIONS"
 }
 
+# The API server for the tests of examples/controller. Without it they skip, and in CI they fail.
+prepare_envtest() {
+  [ -z "${PACKAGES:-}" ] && [ -z "${KUBEBUILDER_ASSETS:-}" ] || return 0
+  local dir
+  if dir=$("$ROOT/scripts/envtest.sh"); then
+    export KUBEBUILDER_ASSETS=$dir
+  elif in_ci; then
+    warn "the tests of examples/controller need kube-apiserver and etcd, and in CI they must run (see above)"
+    exit 1
+  else
+    say "the tests of examples/controller are skipped: there is no kube-apiserver (see above)"
+  fi
+}
+
 need_compiler() { # the race detector is linked by it
   command -v "$(go env CC)" >/dev/null || apt_install "the race detector needs a C compiler" gcc libc6-dev || {
     warn "the race detector needs a C compiler, and $(go env CC) is not there"
@@ -59,6 +73,7 @@ need_compiler() { # the race detector is linked by it
 need_compiler
 prepare_integration
 "$ROOT/scripts/prometheus.sh" || true # it says what is missing
+prepare_envtest
 runner=$(go_tool gotestsum gotest.tools/gotestsum@v1.13.0)
 while read -r dir; do (cd "$dir" && retry 3 go mod download >/dev/null); done < <(modules)
 # Two test binaries at a time, of which each may hold clusters; what one needs the other waits for (internal/testutil/slots.go).
