@@ -13,12 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-reconnect/reconnect/dlq"
+	"github.com/go-reconnect/reconnect/internal/testutil"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"github.com/go-reconnect/reconnect/dlq"
-	"github.com/go-reconnect/reconnect/internal/testutil"
 )
 
 func TestMain(m *testing.M) { testutil.Main(m) }
