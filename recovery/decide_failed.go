@@ -170,7 +170,10 @@ func (d *Decision) answered(p *Policy, o *Observation, lead *Failed, now time.Ti
 	s.Bad, s.BadSince = p.FailureThreshold, now
 	s.Next = time.Time{}
 	if s.Latch == LatchExhausted && probe {
-		s.Next = now.Add(p.probeDelay(o.Connector, s))
+		// From one probe to the next, however long the answer took.
+		if s.Next = sent.Add(p.probeDelay(o.Connector, s)); s.Next.Before(now) {
+			s.Next = now
+		}
 	} else if s.Latch == LatchNone {
 		s.Next = s.after(p, o.Connector, sent, now)
 	}

@@ -580,7 +580,7 @@ func TestTheSameCauseAgainEscalatesFaster(t *testing.T) {
 		d.diagnose = func(string) failure.Diagnosis {
 			fp := "f"
 			if !same {
-				fp = fmt.Sprint(n)
+				fp = strconv.Itoa(n)
 			}
 			return failure.Diagnosis{Class: failure.ClassUnknown, Fingerprint: fp}
 		}

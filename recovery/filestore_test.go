@@ -3,8 +3,10 @@ package recovery_test
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -25,9 +27,7 @@ func journal(t *testing.T) (path string, after []map[string]int) {
 	versions := map[string]recovery.Version{}
 	note := func() {
 		now := map[string]int{}
-		for k, v := range state {
-			now[k] = v
-		}
+		maps.Copy(now, state)
 		after = append(after, now)
 	}
 	for i := range 6 {
@@ -146,7 +146,7 @@ func TestAStateFileDoesNotGrowWithTheNumberOfWrites(t *testing.T) {
 
 func BenchmarkFileStoreSaveAmong(b *testing.B) {
 	for _, n := range []int{10, 1_000, 10_000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			s, err := recovery.NewFileStore(filepath.Join(b.TempDir(), "state.json"))
 			require.NoError(b, err)
 			st := recovery.State{

@@ -213,7 +213,7 @@ func (p *Policy) probeDelay(connector string, s *State) time.Duration {
 	}
 	d = min(d, limit)
 	if p.Jitter > 0 {
-		d *= 1 - p.Jitter/20*unit(connector, s.Attempts)
+		d *= 1 - p.Jitter/10*unit(connector, s.Attempts)
 	}
 	return time.Duration(d)
 }

@@ -119,7 +119,7 @@ func TestBadInputIsOneLine(t *testing.T) {
 	}
 }
 
-func TestKafkaLogins(t *testing.T) { //nolint:paralleltest // it sets the environment
+func TestKafkaLogins(t *testing.T) {
 	secret := filepath.Join(t.TempDir(), "password")
 	require.NoError(t, os.WriteFile(secret, []byte("hunter2\n"), 0o600))
 	t.Setenv("KAFKA_USER", "u")

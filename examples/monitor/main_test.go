@@ -102,7 +102,7 @@ func TestEachChangeIsToldOnce(t *testing.T) {
 // still is a Kafka in which one connector does not move.
 type still struct{ err error }
 
-func (s *still) Stalls(_ context.Context, names []string) (map[string]recovery.Stall, error) {
+func (s *still) Stalls(_ context.Context, _ []string) (map[string]recovery.Stall, error) {
 	if s.err != nil {
 		return nil, s.err
 	}

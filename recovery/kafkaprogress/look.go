@@ -32,7 +32,6 @@ type subject struct {
 	offers  connect.Offsets // a source's
 	topics  []string        // a source's, where it cannot tell its offsets
 	err     error           // it cannot be told about
-	state   string          // of the group, where it was asked for
 }
 
 // look asks about the connectors whose turn it is. The error means that nothing could be learnt.
@@ -240,7 +239,7 @@ func (p *Progress) note(s *subject, topics map[string][]int, ends map[place]boun
 			v.known = false
 			return false
 		}
-		v.moved(position, int64(position>>1), now) //nolint:gosec // a number that changes
+		v.moved(position, int64(position>>1), now)
 		v.waits = true
 		return false
 	}
@@ -350,12 +349,12 @@ func (p *Progress) verify(ctx context.Context, s *subject, topics map[string][]i
 	}
 	v.waits = false
 	for _, w := range s.waiting(topics, ends) {
-		real, err := p.real(rctx, v, w, s.fact.committed)
+		found, err := p.real(rctx, v, w, s.fact.committed)
 		if err != nil {
 			v.known = false
 			return
 		}
-		if real {
+		if found {
 			v.waits = true
 			return
 		}

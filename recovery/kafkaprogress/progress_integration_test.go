@@ -1,6 +1,7 @@
 package kafkaprogress_test
 
 import (
+	"maps"
 	"path"
 	"testing"
 	"time"
@@ -31,9 +32,7 @@ func TestIntegrationASinkThatCannotReachKafkaIsRunningAndFound(t *testing.T) {
 				"connector.class": "org.apache.kafka.connect.file.FileStreamSinkConnector", "tasks.max": "1", "topics": topic, "file": path.Join(testutil.SharedDir, name),
 				"key.converter": "org.apache.kafka.connect.storage.StringConverter", "value.converter": "org.apache.kafka.connect.storage.StringConverter",
 			}
-			for k, v := range more {
-				cfg[k] = v
-			}
+			maps.Copy(cfg, more)
 			return cfg
 		}
 		deaf, well := c.ConnectorName(t, "deaf"), c.ConnectorName(t, "well")

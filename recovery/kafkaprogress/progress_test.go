@@ -116,23 +116,23 @@ func (r *rig) progress(change ...func(*kafkaprogress.Config)) *kafkaprogress.Pro
 	return p
 }
 
-// produce writes n records to partition 0 of a topic.
-func (r *rig) produce(topic string, n int) {
+// produce writes n records to partition 0 of the topic.
+func (r *rig) produce(n int) {
 	r.t.Helper()
 	for i := range n {
-		testutil.Produce(r.t, r.addrs, &kgo.Record{Topic: topic, Partition: 0, Value: fmt.Append(nil, i)})
+		testutil.Produce(r.t, r.addrs, &kgo.Record{Topic: "orders", Partition: 0, Value: fmt.Append(nil, i)})
 	}
 }
 
-// commit sets what a group has committed on partition 0 of a topic.
-func (r *rig) commit(group, topic string, offset int64) {
+// commit sets what a group has committed on partition 0 of the topic.
+func (r *rig) commit(group string, offset int64) {
 	r.t.Helper()
 	c := &kafka.Client{Addr: kafka.TCP(r.addrs...)}
 	res, err := c.OffsetCommit(r.t.Context(), &kafka.OffsetCommitRequest{
-		GroupID: group, GenerationID: -1, Topics: map[string][]kafka.OffsetCommit{topic: {{Partition: 0, Offset: offset}}},
+		GroupID: group, GenerationID: -1, Topics: map[string][]kafka.OffsetCommit{"orders": {{Partition: 0, Offset: offset}}},
 	})
 	require.NoError(r.t, err)
-	for _, p := range res.Topics[topic] {
+	for _, p := range res.Topics["orders"] {
 		require.NoError(r.t, p.Error)
 	}
 }
@@ -159,8 +159,8 @@ func TestASinkThatStandsStillBehindRecordsIsFound(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
 			r.conns.sink("a", "orders", row.more...)
-			r.produce("orders", 10)
-			r.commit(row.group, "orders", 4)
+			r.produce(10)
+			r.commit(row.group, 4)
 			p := r.progress()
 			assert.Empty(t, look(t, p, "a"), "one look says nothing about moving")
 			first := look(t, p, "a")["a"]
@@ -170,7 +170,7 @@ func TestASinkThatStandsStillBehindRecordsIsFound(t *testing.T) {
 			assert.True(t, first.Seen.After(first.Since))
 			assert.True(t, second.Seen.After(first.Seen))
 
-			r.commit(row.group, "orders", 5)
+			r.commit(row.group, 5)
 			assert.Empty(t, look(t, p, "a"), "it has moved")
 			third := look(t, p, "a")["a"]
 			assert.True(t, third.Since.After(second.Since))
@@ -178,10 +178,10 @@ func TestASinkThatStandsStillBehindRecordsIsFound(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, map[string]int64{"a": 5}, at)
 
-			r.commit(row.group, "orders", 10)
+			r.commit(row.group, 10)
 			assert.Empty(t, look(t, p, "a"), "nothing waits")
 			assert.Empty(t, look(t, p, "a"), "idle is not stuck")
-			r.produce("orders", 1)
+			r.produce(1)
 			look(t, p, "a")
 			fresh := look(t, p, "a")["a"]
 			assert.True(t, fresh.Since.After(third.Since), "the time of a new record counts from when it was seen, not from the last commit")
@@ -195,7 +195,7 @@ func TestASinkThatNeverCommittedIsFound(t *testing.T) {
 	r.conns.sink("a", "orders")
 	r.conns.sink("latest", "orders", "consumer.override.auto.offset.reset", "latest")
 	r.conns.sink("elsewhere", "nowhere")
-	r.produce("orders", 3)
+	r.produce(3)
 	p := r.progress()
 	look(t, p, "a", "latest", "elsewhere")
 	got := look(t, p, "a", "latest", "elsewhere")
@@ -217,8 +217,8 @@ func TestMarkersOfTransactionsAreNoRecords(t *testing.T) {
 	// 0 a record, 1 its marker, 2 an aborted record, 3 its marker.
 	r.conns.sink("a", "orders")
 	r.conns.sink("strict", "orders", "consumer.override.isolation.level", "read_committed")
-	r.commit("connect-a", "orders", 3)
-	r.commit("connect-strict", "orders", 1)
+	r.commit("connect-a", 3)
+	r.commit("connect-strict", 1)
 	p := r.progress()
 	for range 3 {
 		got := look(t, p, "a", "strict")
@@ -227,7 +227,7 @@ func TestMarkersOfTransactionsAreNoRecords(t *testing.T) {
 	got := look(t, p, "a", "strict")
 	assert.Empty(t, got, "an aborted record is none for who reads committed ones")
 
-	r.commit("connect-a", "orders", 2)
+	r.commit("connect-a", 2)
 	look(t, p, "a")
 	assert.Contains(t, look(t, p, "a"), "a", "an aborted record is one for who reads everything")
 }
@@ -236,7 +236,7 @@ func TestAGroupThatRebalancesIsNotJudged(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.conns.sink("a", "orders")
-	r.produce("orders", 3)
+	r.produce(3)
 	p := r.progress()
 	look(t, p, "a")
 	first := look(t, p, "a")["a"]
@@ -268,7 +268,7 @@ func TestWhatCannotBeReadIsUnknown(t *testing.T) {
 	r := newRig(t)
 	r.conns.sink("a", "orders")
 	r.conns.sink("b", "orders")
-	r.produce("orders", 3)
+	r.produce(3)
 	p := r.progress()
 	look(t, p, "a", "b")
 	before := look(t, p, "a", "b")
@@ -317,7 +317,7 @@ func TestALookTakesABoundedNumberOfRequests(t *testing.T) {
 		names = append(names, fmt.Sprintf("s%d", i))
 		r.conns.sink(names[i], "orders")
 	}
-	r.produce("orders", 1)
+	r.produce(1)
 	p := r.progress(func(c *kafkaprogress.Config) { c.MaxConnectors = 3 })
 	for i := range 3 {
 		look(t, p, names...)
@@ -356,7 +356,7 @@ func TestASourceIsJudgedOnlyWhereItIsSaidToBeBusy(t *testing.T) {
 		assert.True(t, s.Seen.After(s.Since), n)
 	}
 	r.conns.offsets["busy-offsets"] = connect.Offsets{{Partition: []byte(`{"p":1}`), Offset: []byte(`{"lsn":2}`)}}
-	r.produce("orders", 1)
+	r.produce(1)
 	look(t, p, names...)
 	third := look(t, p, names...)
 	require.Len(t, third, 2)
@@ -370,7 +370,7 @@ func TestAConnectorThatWasNotRunningStartsAnew(t *testing.T) {
 	r := newRig(t)
 	r.conns.sink("a", "orders")
 	r.conns.sink("b", "orders")
-	r.produce("orders", 3)
+	r.produce(3)
 	p := r.progress()
 	look(t, p, "a", "b")
 	first := look(t, p, "a", "b")["a"]

@@ -35,7 +35,7 @@ func Play(s Script, r Rule) Result {
 	var sum time.Duration
 	for i, shift := range shifts {
 		one := s
-		one.play = i
+		one.play = i % 2 // each of two connectors meets every end
 		if s.Back > 0 {
 			one.Back += shift
 			one.Length += shift

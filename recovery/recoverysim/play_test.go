@@ -90,7 +90,7 @@ func TestPublishedRulesPlayAsDocumented(t *testing.T) {
 	} {
 		assert.InDelta(t, row.restarts, find(t, row.script, rules[row.rule]).Restarts, 1, "%s, %s", row.script, row.rule)
 	}
-	assert.Equal(t, 48, find(t, "outage of 3 days", rules["tutorial loop, 3 tries"]).FalseGiveUps, "it never recovers")
+	assert.Equal(t, 32, find(t, "outage of 3 days", rules["tutorial loop, 3 tries"]).FalseGiveUps, "it never recovers")
 }
 
 func TestWriteSaysWhatWasOn(t *testing.T) {

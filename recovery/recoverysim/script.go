@@ -21,7 +21,7 @@ type Script struct {
 	StartTakes time.Duration
 	// Runs is how long a start that works runs; Forever for good.
 	Runs time.Duration
-	// Shifts moves Back by these, one play each, every play another connector with jitter of its own, so that no schedule looks good by luck. The result
+	// Shifts moves Back by these, one play each, two connectors with jitter of their own by turns, so that no schedule looks good by luck. The result
 	// holds the most restarts, and the mean and the worst recovery.
 	Shifts []time.Duration
 
@@ -29,16 +29,16 @@ type Script struct {
 }
 
 // plays is how often an outage is played.
-const plays = 48
+const plays = 32
 
 // Scripts returns the faults that the defaults were chosen with.
 func Scripts() []Script {
 	outage := func(name string, back, sooner time.Duration) Script {
 		s := Script{
-			Name: name, Length: back + 26*time.Hour, Class: failure.ClassConnection, Advice: failure.AdviceAfterRecovery, Back: back, StartTakes: time.Second, Runs: Forever,
+			Name: name, Length: back + 8*time.Hour, Class: failure.ClassConnection, Advice: failure.AdviceAfterRecovery, Back: back, StartTakes: time.Second, Runs: Forever,
 		}
 		for i := range plays { // ending evenly over the time before, in uneven steps
-			s.Shifts = append(s.Shifts, -time.Duration(i)*sooner/plays-time.Duration(i*i%7)*time.Second)
+			s.Shifts = append(s.Shifts, -time.Duration(i/2)*sooner/(plays/2)-time.Duration(i*i%7)*time.Second)
 		}
 		return s
 	}
