@@ -145,8 +145,11 @@ func TestSecuredBrokers(t *testing.T) {
 					require.NoError(t, report.Err())
 					assert.True(t, report.Complete)
 					assert.EqualValues(t, n-n/10, report.Republished)
-					assert.Len(t, testutil.ReadAll(t, c.Brokers(), orders), n-n/10)
-					assert.Len(t, testutil.ReadAll(t, c.Brokers(), parked), n/10)
+					// A rebalance on a busy machine writes some twice, and says so.
+					there, away := testutil.ReadAll(t, c.Brokers(), orders), testutil.ReadAll(t, c.Brokers(), parked)
+					assert.Len(t, ids(there), n-n/10)
+					assert.Len(t, ids(away), n/10)
+					assert.LessOrEqual(t, int64(len(there)+len(away)-n), report.Uncommitted)
 					committed := testutil.CommittedOffsets(t, c.Brokers(), queue+"-fix", queue)
 					assert.EqualValues(t, n, committed[0]+committed[1])
 				})
