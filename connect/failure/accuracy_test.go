@@ -57,19 +57,19 @@ The samples are in connect/failure/testdata. A sample whose text does not show t
 | samples | variation | number | class right | unknown instead | advice right | restart advised where only a person helps |
 |---|---|---|---|---|---|---|
 `)
-	tables := ""
+	var tables strings.Builder
 	for _, set := range sets {
 		for _, way := range ways {
 			s := judge(set.samples, func(trace string) failure.Diagnosis { return failure.Diagnose(way.change(trace)) })
 			fmt.Fprintf(&b, "| %s | %s | %d | %d (%.1f %%) | %d | %d (%.1f %%) | %d |\n", set.name, way.name, s.total, s.class, percent(s.class, s.total), s.unknown, s.advice, percent(s.advice, s.total), len(s.restartWhereNo))
 			if way.name == ways[0].name || way.name == ways[1].name && set.name == "measured" {
-				tables += fmt.Sprintf("\n## %s, %s\n\n%s\n\n%s", set.name, way.name, set.text, s.confusion())
+				fmt.Fprintf(&tables, "\n## %s, %s\n\n%s\n\n%s", set.name, way.name, set.text, s.confusion())
 			}
 		}
 	}
 	_, right, total := leaveOneOut(tb)
 	fmt.Fprintf(&b, "\nEach connector's measured and wild samples, diagnosed by a table without the rows that only they need: class right %d of %d (%.1f %%).\n", right, total, percent(right, total))
-	b.WriteString(tables)
+	b.WriteString(tables.String())
 	return b.String()
 }
 

@@ -116,6 +116,7 @@ func leaveOneOut(tb testing.TB) (lines string, right, total int) {
 	for _, set := range []string{"measured", "wild"} {
 		all = append(all, samples(tb, set)...)
 	}
+	var b strings.Builder
 	families := map[string][]sample{}
 	used := map[string]map[string]bool{} // pattern to families
 	for _, x := range all {
@@ -137,12 +138,13 @@ func leaveOneOut(tb testing.TB) (lines string, right, total int) {
 		d, err := failure.Without(without...)
 		require.NoError(tb, err)
 		s := judge(families[family], d.Diagnose)
-		lines += fmt.Sprintf("%-24s %d rows left out: class right %d of %d, restart where only a person helps %d\n", family, len(without), s.class, s.total, len(s.restartWhereNo))
+		fmt.Fprintf(&b, "%-24s %d rows left out: class right %d of %d, restart where only a person helps %d\n", family, len(without), s.class, s.total, len(s.restartWhereNo))
 		assert.Empty(tb, s.restartWhereNo, family)
 		total += s.total
 		right += s.class
 	}
-	return lines + fmt.Sprintf("class right %d of %d (%.1f %%)", right, total, percent(right, total)), right, total
+	fmt.Fprintf(&b, "class right %d of %d (%.1f %%)", right, total, percent(right, total))
+	return b.String(), right, total
 }
 
 // familyOf names the connector of a sample: its package for measured ones, the family in the name for collected ones.

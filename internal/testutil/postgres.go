@@ -75,16 +75,17 @@ func StartPostgres(tb testing.TB, c *Cluster, opts PostgresOptions) *Postgres {
 	if err := os.WriteFile(filepath.Join(p.data(), "pg_hba.conf"), []byte(hba), 0o600); err != nil {
 		tb.Fatal(err)
 	}
-	flags := fmt.Sprintf("-p %d -h %s -k %s -c fsync=off -c wal_level=logical -c log_connections=on", port, gateway, dir)
+	var flags strings.Builder
+	fmt.Fprintf(&flags, "-p %d -h %s -k %s -c fsync=off -c wal_level=logical -c log_connections=on", port, gateway, dir)
 	keys := make([]string, 0, len(opts.Settings))
 	for key := range opts.Settings {
 		keys = append(keys, key)
 	}
 	slices.Sort(keys)
 	for _, key := range keys {
-		flags += fmt.Sprintf(" -c %s='%s'", key, strings.ReplaceAll(opts.Settings[key], "'", `'\''`))
+		fmt.Fprintf(&flags, " -c %s='%s'", key, strings.ReplaceAll(opts.Settings[key], "'", `'\''`))
 	}
-	p.start = []string{"-D", p.data(), "-w", "-l", p.logFile(), "-o", flags, "start"}
+	p.start = []string{"-D", p.data(), "-w", "-l", p.logFile(), "-o", flags.String(), "start"}
 	p.Start(tb)
 	tb.Cleanup(func() {
 		if tb.Failed() {
@@ -153,7 +154,7 @@ func (p *Postgres) run(tb testing.TB, name string, args ...string) string {
 }
 
 func (p *Postgres) command(ctx context.Context, name string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, filepath.Join(p.bin, name), args...)
+	cmd := exec.CommandContext(ctx, filepath.Join(p.bin, name), args...) //nolint:gosec // PostgreSQL's own programs
 	cmd.SysProcAttr, cmd.Dir = p.as, p.dir
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
