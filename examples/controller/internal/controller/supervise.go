@@ -154,7 +154,8 @@ func (p *pass) restart(ctx context.Context, snap *snapshot, m mind) (time.Time, 
 	if err := p.remember(ctx, m); err != nil || d.Action != recovery.ActionRestart {
 		return upcoming(d.Next, p.now), err
 	}
-	actx, cancel := context.WithTimeout(ctx, p.r.opts.RequestTimeout)
+	// From the reservation on: a controller that was frozen in between must not come with a restart that has left the window by then.
+	actx, cancel := context.WithTimeout(ctx, p.r.opts.RequestTimeout-p.r.opts.Now().Sub(p.now))
 	answer, aerr := recovery.Act(actx, p.client, d)
 	cancel()
 	restarts.WithLabelValues(string(answer)).Inc()
