@@ -43,7 +43,7 @@ func (k *kafkaLogin) config() (*tls.Config, sasl.Mechanism, error) {
 		if password != "" {
 			return nil, nil, errors.New("KAFKA_PASSWORD and KAFKA_PASSWORD_FILE exclude each other")
 		}
-		data, err := os.ReadFile(file) //nolint:gosec // the user names it
+		data, err := os.ReadFile(file)
 		if err != nil {
 			return nil, nil, fmt.Errorf("KAFKA_PASSWORD_FILE: %w", err)
 		}
@@ -77,7 +77,7 @@ func (k *kafkaLogin) tlsConfig() (*tls.Config, error) {
 	}
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
 	if k.ca != "" {
-		pem, err := os.ReadFile(k.ca) //nolint:gosec // the user names it
+		pem, err := os.ReadFile(k.ca)
 		if err != nil {
 			return nil, fmt.Errorf("-kafka-ca: %w", err)
 		}
