@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-reconnect/reconnect/connect"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -22,7 +23,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
-	"github.com/go-reconnect/reconnect/connect"
 	v1 "github.com/go-reconnect/reconnect/examples/controller/api/v1"
 	"github.com/go-reconnect/reconnect/examples/controller/internal/controller"
 )
@@ -103,7 +103,7 @@ func clientsWith(url, file string) func(string) (*connect.Client, error) {
 			return controller.NewClient(target)
 		}
 		return controller.NewClient(target, connect.WithBasicAuthFunc(func(context.Context) (string, string, error) {
-			data, err := os.ReadFile(file)
+			data, err := os.ReadFile(file) //nolint:gosec // the operator names it
 			if err != nil {
 				return "", "", err
 			}

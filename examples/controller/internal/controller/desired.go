@@ -14,13 +14,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-reconnect/reconnect/connect"
+	"github.com/go-reconnect/reconnect/recovery"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/go-reconnect/reconnect/connect"
 	v1 "github.com/go-reconnect/reconnect/examples/controller/api/v1"
-	"github.com/go-reconnect/reconnect/recovery"
 )
 
 // desired is what spec asks Connect for.
@@ -72,7 +72,7 @@ func (r *Reconciler) desire(ctx context.Context, kc *v1.KafkaConnector) (*desire
 func digest(parts ...any) string {
 	data, err := json.Marshal(parts)
 	if err != nil {
-		data = fmt.Append(nil, parts)
+		data = fmt.Append(nil, parts...)
 	}
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:12])

@@ -3,6 +3,7 @@ package controller_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -12,6 +13,9 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/go-reconnect/reconnect/connect"
+	"github.com/go-reconnect/reconnect/connect/connecttest"
+	"github.com/go-reconnect/reconnect/recovery"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
@@ -26,11 +30,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
-	"github.com/go-reconnect/reconnect/connect"
-	"github.com/go-reconnect/reconnect/connect/connecttest"
 	v1 "github.com/go-reconnect/reconnect/examples/controller/api/v1"
 	"github.com/go-reconnect/reconnect/examples/controller/internal/controller"
-	"github.com/go-reconnect/reconnect/recovery"
 )
 
 // The tests run against a real kube-apiserver and etcd, which scripts/envtest.sh builds: the fake client takes a stale status write and knows
@@ -186,17 +187,17 @@ func (w *world) get(name string) *v1.KafkaConnector {
 	return kc
 }
 
-func (w *world) update(name string, change func(*v1.KafkaConnector)) *v1.KafkaConnector {
+func (w *world) update(name string, change func(*v1.KafkaConnector)) {
 	w.t.Helper()
 	kc := w.get(name)
 	change(kc)
 	require.NoError(w.t, w.kube.Update(w.t.Context(), kc))
-	return kc
 }
 
-func (w *world) annotate(name, key, value string) {
+// annotate annotates the resource orders.
+func (w *world) annotate(key, value string) {
 	w.t.Helper()
-	w.update(name, func(kc *v1.KafkaConnector) { metav1.SetMetaDataAnnotation(&kc.ObjectMeta, key, value) })
+	w.update("orders", func(kc *v1.KafkaConnector) { metav1.SetMetaDataAnnotation(&kc.ObjectMeta, key, value) })
 }
 
 // step reconciles once, and returns when the next one is due.
@@ -238,7 +239,7 @@ func (w *world) restarts() int { return w.requests("POST", "/restart") }
 func (w *world) writes() []string {
 	var out []string
 	for _, r := range w.server.Requests() {
-		if r.Method != "GET" {
+		if r.Method != http.MethodGet {
 			out = append(out, r.Method+" "+r.Path)
 		}
 	}

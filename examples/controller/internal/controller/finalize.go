@@ -5,13 +5,13 @@ import (
 	"errors"
 	"time"
 
+	"github.com/go-reconnect/reconnect/connect"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
-	"github.com/go-reconnect/reconnect/connect"
 	v1 "github.com/go-reconnect/reconnect/examples/controller/api/v1"
 )
 

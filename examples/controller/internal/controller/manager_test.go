@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-reconnect/reconnect/recovery"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	eventsv1 "k8s.io/api/events/v1"
@@ -31,7 +32,6 @@ import (
 
 	v1 "github.com/go-reconnect/reconnect/examples/controller/api/v1"
 	"github.com/go-reconnect/reconnect/examples/controller/internal/controller"
-	"github.com/go-reconnect/reconnect/recovery"
 )
 
 // hasty is a policy for tests that have only the real clock.
@@ -46,7 +46,7 @@ func quick(kc *v1.KafkaConnector) {
 }
 
 // runManager runs the controller as main does, until the test ends.
-func runManager(t *testing.T, cfg *rest.Config, name string, opts controller.Options) (stop func()) {
+func runManager(t *testing.T, cfg *rest.Config, name string, opts controller.Options) {
 	t.Helper()
 	opts.Name = name
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{Scheme: scheme(), Metrics: server.Options{BindAddress: "0"}})
@@ -55,15 +55,10 @@ func runManager(t *testing.T, cfg *rest.Config, name string, opts controller.Opt
 	require.NoError(t, controller.Setup(ctx, mgr, opts))
 	var wg sync.WaitGroup
 	wg.Go(func() { assert.NoError(t, mgr.Start(ctx)) })
-	var once sync.Once
-	stop = func() {
-		once.Do(func() {
-			cancel()
-			wg.Wait()
-		})
-	}
-	t.Cleanup(stop)
-	return stop
+	t.Cleanup(func() {
+		cancel()
+		wg.Wait()
+	})
 }
 
 // is waits for a condition.
@@ -98,7 +93,7 @@ func TestTheWholeControllerInItsManager(t *testing.T) {
 	w.is("orders", v1.ConditionExhausted, metav1.ConditionTrue, "BudgetUsed")
 	assert.Equal(t, 3, w.restarts())
 	w.server.OnRestart(nil)
-	w.annotate("orders", v1.AnnotationAcknowledge, "1")
+	w.annotate(v1.AnnotationAcknowledge, "1")
 	w.is("orders", v1.ConditionReady, metav1.ConditionTrue, "Running")
 	assert.Equal(t, 4, w.restarts())
 
@@ -151,7 +146,7 @@ func TestCRDDeletion(t *testing.T) {
 	require.NoError(t, err)
 	w.create(w.resource("orders", quick))
 	w.is("orders", v1.ConditionSynced, metav1.ConditionFalse, "NotAdopted")
-	w.annotate("orders", v1.AnnotationAdopt, "true")
+	w.annotate(v1.AnnotationAdopt, "true")
 	w.is("orders", v1.ConditionReady, metav1.ConditionTrue, "Running")
 }
 

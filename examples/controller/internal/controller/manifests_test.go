@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-reconnect/reconnect/connect"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
@@ -18,7 +19,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
-	"github.com/go-reconnect/reconnect/connect"
 	v1 "github.com/go-reconnect/reconnect/examples/controller/api/v1"
 	"github.com/go-reconnect/reconnect/examples/controller/internal/controller"
 )

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"time"
 
+	"github.com/go-reconnect/reconnect/recovery"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	v1 "github.com/go-reconnect/reconnect/examples/controller/api/v1"
-	"github.com/go-reconnect/reconnect/recovery"
 )
 
 // memo is what this process knows of one resource beyond what the API server has.

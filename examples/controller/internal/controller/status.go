@@ -6,14 +6,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-reconnect/reconnect/connect"
+	"github.com/go-reconnect/reconnect/recovery"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/go-reconnect/reconnect/connect"
 	v1 "github.com/go-reconnect/reconnect/examples/controller/api/v1"
-	"github.com/go-reconnect/reconnect/recovery"
 )
 
 const (

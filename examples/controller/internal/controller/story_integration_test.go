@@ -5,17 +5,18 @@ import (
 	"errors"
 	"path"
 	"testing"
+	"time"
 
+	"github.com/go-reconnect/reconnect/connect"
+	"github.com/go-reconnect/reconnect/internal/testutil"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/go-reconnect/reconnect/connect"
 	v1 "github.com/go-reconnect/reconnect/examples/controller/api/v1"
 	"github.com/go-reconnect/reconnect/examples/controller/internal/controller"
-	"github.com/go-reconnect/reconnect/internal/testutil"
 )
 
 // TestIntegrationTheLifeOfAConnector is one connector from its creation to its deletion on a real worker.
@@ -32,7 +33,9 @@ func TestIntegrationTheLifeOfAConnector(t *testing.T) {
 	if w.conn, err = connect.NewClient(c.URLs()[0]); err != nil {
 		t.Fatal(err)
 	}
-	runManager(t, cfg, "story", controller.Options{Policy: hasty, ConnectURL: c.URLs()[0]})
+	policy := hasty
+	policy.MaxDelay = 5 * time.Second
+	runManager(t, cfg, "story", controller.Options{Policy: policy, ConnectURL: c.URLs()[0]})
 
 	// Its directory is not there: the task fails at its start.
 	dir := path.Join(testutil.SharedDir, "late")

@@ -13,13 +13,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-reconnect/reconnect/connect"
+	"github.com/go-reconnect/reconnect/recovery"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
-	"github.com/go-reconnect/reconnect/connect"
 	v1 "github.com/go-reconnect/reconnect/examples/controller/api/v1"
-	"github.com/go-reconnect/reconnect/recovery"
 )
 
 // settlePatience is how long the answer to a restart may take to be written down, also when the controller is stopping.

@@ -8,13 +8,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-reconnect/reconnect/connect/connecttest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/go-reconnect/reconnect/connect/connecttest"
 	v1 "github.com/go-reconnect/reconnect/examples/controller/api/v1"
 	"github.com/go-reconnect/reconnect/examples/controller/internal/controller"
 )
@@ -51,9 +51,10 @@ func TestFailureAndRecovery(t *testing.T) {
 	}
 }
 
-// exhaust makes a connector that no restart helps, and returns it once its budget is used up.
-func (w *world) exhaust(name string) *v1.KafkaConnector {
+// exhaust makes orders a connector that no restart helps, and returns it once its budget is used up.
+func (w *world) exhaust() *v1.KafkaConnector {
 	w.t.Helper()
+	const name = "orders"
 	w.server.OnRestart(func(string, int) string { return refused })
 	w.server.FailTask(name, 1, refused)
 	kc := w.run(name, time.Hour)
@@ -63,7 +64,8 @@ func (w *world) exhaust(name string) *v1.KafkaConnector {
 }
 
 // seldom makes a test of many hours short.
-func (w *world) seldom(name string) {
+func (w *world) seldom() {
+	const name = "orders"
 	w.update(name, func(kc *v1.KafkaConnector) { kc.Spec.HealthCheck.Interval = "10m" })
 	w.step(name)
 }
@@ -73,7 +75,7 @@ func TestExhaustedAndRearmed(t *testing.T) {
 	w := newWorld(t)
 	w.create(w.resource("orders"))
 	w.run("orders", time.Minute)
-	kc := w.exhaust("orders")
+	kc := w.exhaust()
 	assert.Equal(t, "exhausted", kc.Status.Phase)
 	assert.Equal(t, int32(0), *kc.Status.BudgetLeft)
 	assert.Nil(t, kc.Status.NextAttempt)
@@ -81,14 +83,14 @@ func TestExhaustedAndRearmed(t *testing.T) {
 	w.condition(kc, v1.ConditionDegraded, metav1.ConditionTrue, "PersonNeeded")
 
 	// Neither a whole window nor a controller that starts anew ends it.
-	w.seldom("orders")
+	w.seldom()
 	w.restartController()
 	w.run("orders", 7*time.Hour)
 	assert.Equal(t, 3, w.restarts())
 
 	// A person does, once per value.
 	w.server.OnRestart(nil)
-	w.annotate("orders", v1.AnnotationAcknowledge, "2026-11-24T20:00:00Z")
+	w.annotate(v1.AnnotationAcknowledge, "2026-11-24T20:00:00Z")
 	kc = w.run("orders", 2*time.Hour)
 	assert.Equal(t, 4, w.restarts())
 	w.condition(kc, v1.ConditionReady, metav1.ConditionTrue, "Running")
@@ -101,7 +103,7 @@ func TestAConfigChangeRearms(t *testing.T) {
 	w := newWorld(t)
 	w.create(w.resource("orders"))
 	w.run("orders", time.Minute)
-	w.exhaust("orders")
+	w.exhaust()
 	w.server.OnRestart(nil)
 	w.update("orders", func(kc *v1.KafkaConnector) { kc.Spec.Config["connection.url"] = "jdbc:postgresql://other/db" })
 	w.run("orders", 30*time.Minute)
@@ -160,12 +162,12 @@ func TestStatusWiped(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.create(w.resource("orders"))
-	w.annotate("orders", v1.AnnotationAcknowledge, "first")
+	w.annotate(v1.AnnotationAcknowledge, "first")
 	w.run("orders", time.Minute)
-	w.exhaust("orders")
+	w.exhaust()
 
 	// The controller that wrote it knows better.
-	w.seldom("orders")
+	w.seldom()
 	w.wipe("orders")
 	kc := w.run("orders", 3*time.Hour)
 	w.condition(kc, v1.ConditionExhausted, metav1.ConditionTrue, "BudgetUsed")
@@ -194,8 +196,8 @@ func TestStatusEdited(t *testing.T) {
 	w := newWorld(t)
 	w.create(w.resource("orders"))
 	w.run("orders", time.Minute)
-	w.exhaust("orders")
-	w.seldom("orders")
+	w.exhaust()
+	w.seldom()
 	w.restartController()
 	kc := w.get("orders")
 	kc.Status.Supervisor.State.Raw = []byte(`{"schema":1,"phase":"healthy"}`)
@@ -205,7 +207,7 @@ func TestStatusEdited(t *testing.T) {
 	assert.Equal(t, 3, w.restarts())
 
 	w.server.OnRestart(nil)
-	w.annotate("orders", v1.AnnotationAcknowledge, "now")
+	w.annotate(v1.AnnotationAcknowledge, "now")
 	kc = w.run("orders", 2*time.Hour)
 	w.condition(kc, v1.ConditionReady, metav1.ConditionTrue, "Running")
 	assert.Equal(t, 4, w.restarts())
@@ -276,7 +278,7 @@ func TestConflictingWrites(t *testing.T) {
 	meddle := 0
 	w.server.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
 		if meddle++; meddle%2 == 0 || strings.HasSuffix(r.URL.Path, "/restart") {
-			w.annotate("orders", "example.com/touched", w.now.String()+r.URL.Path)
+			w.annotate("example.com/touched", w.now.String()+r.URL.Path)
 		}
 		return false
 	})

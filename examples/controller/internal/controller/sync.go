@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-reconnect/reconnect/connect"
 	"github.com/go-reconnect/reconnect/errtolerance"
+
 	v1 "github.com/go-reconnect/reconnect/examples/controller/api/v1"
 )
 
@@ -278,7 +279,9 @@ func (p *pass) syncState(ctx context.Context, found *connect.ExpandedConnector) 
 		return nil
 	}
 	now := live.Connector.State
-	if !differs(want, now) && !(ordered && want != v1.StateRunning && now != connect.StatePaused && now != connect.StateStopped) {
+	// An order to pause or stop holds for a connector that is FAILED as well: the wish is kept until it runs again.
+	still := now == connect.StatePaused || now == connect.StateStopped
+	if !differs(want, now) && (!ordered || want == v1.StateRunning || still) {
 		applied.State = want
 		return nil
 	}

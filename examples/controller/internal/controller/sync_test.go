@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-reconnect/reconnect/connect"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
@@ -13,7 +14,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/go-reconnect/reconnect/connect"
 	v1 "github.com/go-reconnect/reconnect/examples/controller/api/v1"
 )
 
@@ -156,7 +156,7 @@ func TestAdopt(t *testing.T) {
 	assert.Equal(t, 1, w.events.count("NotAdopted"), w.events.all())
 
 	// Taken over, what differs is reported.
-	w.annotate("orders", v1.AnnotationAdopt, "true")
+	w.annotate(v1.AnnotationAdopt, "true")
 	kc = w.run("orders", 2*time.Minute)
 	w.condition(kc, v1.ConditionSynced, metav1.ConditionFalse, "Drifted")
 	assert.Equal(t, 1, w.events.count("Adopted"), w.events.all())
