@@ -269,7 +269,8 @@ func TestABurstFromATaskThatWasStoppedInRetryIsPending(t *testing.T) {
 		t.Logf("%d dead letters at the stop", burst)
 
 		report := republish(t, s.config("fix", dlq.ToTopic(s.retry)))
-		assert.EqualValues(t, burst, report.Pending+report.Duplicate, report.String())
+		assert.GreaterOrEqual(t, report.Read, int64(burst), "some come late")
+		assert.Equal(t, report.Read, report.Pending+report.Duplicate, report.String())
 		assert.NotZero(t, report.Pending)
 		assert.Empty(t, testutil.ReadAll(t, c.Brokers(), s.retry))
 
