@@ -171,7 +171,11 @@ func (p *Page) decode(a *rawAnswer, q FetchRequest) error {
 	if a.version >= 11 {
 		r.int32() // preferred replica
 	}
-	records := r.take(int(r.int32()))
+	size := r.int32()
+	if size == -1 { // null, which says the same as none
+		size = 0
+	}
+	records := r.take(int(size))
 	switch {
 	case !r.ok():
 		return errShort

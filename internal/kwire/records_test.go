@@ -3,6 +3,7 @@ package kwire_test
 import (
 	"encoding/binary"
 	"hash/crc32"
+	"slices"
 	"testing"
 
 	"github.com/segmentio/kafka-go"
@@ -91,6 +92,7 @@ func TestDecodeFetch(t *testing.T) {
 		next int64
 	}{
 		{"nothing new", answer(0, nil), nil, 100},
+		{"null in the place of nothing", binary.BigEndian.AppendUint32(slices.Clone(answer(0, nil)[:len(answer(0, nil))-4]), 1<<32-1), nil, 100},
 		{"a batch", answer(0, nil, batchAt(t, 100, 3, plain)), []int64{100, 101, 102}, 103},
 		{"a batch that begins before what was asked", answer(0, nil, batchAt(t, 98, 4, plain)), []int64{100, 101}, 102},
 		{"compaction took the tail", answer(0, nil, sealed(compacted)), []int64{100, 101, 102}, 110},
