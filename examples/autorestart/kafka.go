@@ -43,7 +43,7 @@ func (k *kafkaLogin) config() (*tls.Config, sasl.Mechanism, error) {
 		if password != "" {
 			return nil, nil, errors.New("KAFKA_PASSWORD and KAFKA_PASSWORD_FILE exclude each other")
 		}
-		data, err := os.ReadFile(file)
+		data, err := os.ReadFile(file) //nolint:gosec // the user names it
 		if err != nil {
 			return nil, nil, fmt.Errorf("KAFKA_PASSWORD_FILE: %w", err)
 		}
