@@ -43,7 +43,7 @@ func run(ctx context.Context, args []string) error {
 	fs.DurationVar(&opts.Policy.StableFor, "stable-for", 0, "time of RUNNING after which a connector counts as recovered; 0: 10m")
 	fs.DurationVar(&opts.Policy.VerifyTimeout, "verify-timeout", 0, "time that a connector may take to start after a restart; 0: 5m")
 	fs.DurationVar(&opts.Policy.RebalanceDelay, "rebalance-delay", 0, "the workers' scheduled.rebalance.max.delay.ms; 0: 5m")
-	fs.DurationVar(&opts.Policy.ProbeEvery, "probe-every", 0, "time from an exhausted budget to the first probe; negative: no probes; 0: 1h")
+	fs.DurationVar(&opts.Policy.ProbeEvery, "probe-every", 0, "time from an exhausted budget to the first probe; negative: no probes; 0: 2h")
 	fs.DurationVar(&opts.DeletionPatience, "deletion-patience", 10*time.Minute, "how long a deletion waits for a Connect that cannot be reached")
 	fs.IntVar(&opts.MaxConcurrent, "max-concurrent", 4, "resources that are worked on at the same time")
 	fs.BoolVar(&opts.PerTask, "per-task", false, "restart tasks one by one: for Kafka below 3.0, 3.0.0 to 3.0.2 and 3.1.0")
