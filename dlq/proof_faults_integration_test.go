@@ -73,7 +73,7 @@ func brokenProof(t *testing.T, c *testutil.Cluster, d delivery, n int, fault fun
 }
 
 func TestProofOfFaults(t *testing.T) {
-	onBrokers(t, func(t *testing.T, c *testutil.Cluster) {
+	onBrokers(t, false, func(t *testing.T, c *testutil.Cluster) {
 		for _, d := range deliveries {
 			t.Run("lost acknowledgements, "+d.name, func(t *testing.T) { lostAcknowledgements(t, c, d) })
 			if d.once || testutil.Soaking() {

@@ -24,12 +24,16 @@ import (
 	"github.com/go-reconnect/reconnect/internal/testutil"
 )
 
-// onBrokers runs a proof on a broker of its own of the oldest and of the newest version, which lets go of a dead member in a second.
-func onBrokers(t *testing.T, fn func(t *testing.T, c *testutil.Cluster)) {
+// onBrokers runs a proof on a broker of its own of the newest version, and of the oldest too where both is said or it is a soak. It lets go of a dead
+// member in a second.
+func onBrokers(t *testing.T, both bool, fn func(t *testing.T, c *testutil.Cluster)) {
 	t.Helper()
 	testutil.Integration(t)
 	versions := testutil.Versions()
-	if len(versions) > 2 {
+	switch {
+	case !both && !testutil.Soaking():
+		versions = versions[len(versions)-1:]
+	case len(versions) > 2:
 		versions = []string{versions[0], versions[len(versions)-1]}
 	}
 	for _, v := range versions {
@@ -307,7 +311,7 @@ func killProof(t *testing.T, c *testutil.Cluster, n, times int, task childTask, 
 // TestProof is everything that is claimed of a Republisher's delivery, on real brokers: the kills here, the other faults in
 // proof_faults_integration_test.go.
 func TestProof(t *testing.T) {
-	onBrokers(t, func(t *testing.T, c *testutil.Cluster) {
+	onBrokers(t, true, func(t *testing.T, c *testutil.Cluster) {
 		t.Run("killed, at least once", func(t *testing.T) { killedAtLeastOnce(t, c) })
 		t.Run("killed, with a park file", func(t *testing.T) { killedWithAParkFile(t, c) })
 		t.Run("killed, exactly once", func(t *testing.T) { killedExactlyOnce(t, c) })
