@@ -3,6 +3,7 @@ package filesink_test
 import (
 	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -125,41 +126,41 @@ func TestTheSinkDoesWhatARealOneDoes(t *testing.T) {
 }
 
 func TestAMissingDirectoryFailsTheTaskAsItDoesThere(t *testing.T) {
-	testutil.EachVersion(t, func(t *testing.T, c *testutil.Cluster) {
-		if c.Version() != framesOf {
-			t.Skipf("the frames are those of Kafka %s", framesOf)
+	testutil.Integration(t)
+	if !slices.Contains(testutil.Versions(), framesOf) {
+		t.Skipf("the frames are those of Kafka %s", framesOf)
+	}
+	c := testutil.Shared(t, framesOf)
+	client, err := connect.NewClient(c.URLs()[0])
+	require.NoError(t, err)
+	k := newClient(t, c.Brokers())
+	topic, name := c.TopicName(t, "filesink"), c.ConnectorName(t, "theirs")
+	k.createTopic(topic)
+	config := map[string]string{"connector.class": filesink.Class, "topics": topic, "tasks.max": "1", "file": "/no/such/directory/file"}
+	_, err = client.CreateConnector(t.Context(), connect.CreateRequest{Name: name, Config: config})
+	require.NoError(t, err)
+	var trace string
+	require.Eventually(t, func() bool {
+		st, err := client.GetStatus(t.Context(), name)
+		if err == nil && len(st.FailedTasks()) == 1 {
+			trace = st.Tasks[0].Trace
 		}
-		client, err := connect.NewClient(c.URLs()[0])
-		require.NoError(t, err)
-		k := newClient(t, c.Brokers())
-		topic, name := c.TopicName(t, "filesink"), c.ConnectorName(t, "theirs")
-		k.createTopic(topic)
-		config := map[string]string{"connector.class": filesink.Class, "topics": topic, "tasks.max": "1", "file": "/no/such/directory/file"}
-		_, err = client.CreateConnector(t.Context(), connect.CreateRequest{Name: name, Config: config})
-		require.NoError(t, err)
-		var trace string
-		require.Eventually(t, func() bool {
-			st, err := client.GetStatus(t.Context(), name)
-			if err == nil && len(st.FailedTasks()) == 1 {
-				trace = st.Tasks[0].Trace
-			}
-			return trace != ""
-		}, time.Minute, 100*time.Millisecond)
-		assert.Equal(t, trace, k.worker().Run(t.Context(), name, 0, config).Error())
+		return trace != ""
+	}, time.Minute, 100*time.Millisecond)
+	assert.Equal(t, trace, k.worker().Run(t.Context(), name, 0, config).Error())
 
-		// And the same for a dead letter queue that cannot be made.
-		config["errors.deadletterqueue.topic.name"] = name + "-dlq"
-		other := c.ConnectorName(t, "theirs")
-		_, err = client.CreateConnector(t.Context(), connect.CreateRequest{Name: other, Config: config})
-		require.NoError(t, err)
-		trace = ""
-		require.Eventually(t, func() bool {
-			st, err := client.GetStatus(t.Context(), other)
-			if err == nil && len(st.FailedTasks()) == 1 {
-				trace = st.Tasks[0].Trace
-			}
-			return trace != ""
-		}, time.Minute, 100*time.Millisecond)
-		assert.Equal(t, trace, k.worker().Run(t.Context(), other, 0, config).Error())
-	})
+	// And the same for a dead letter queue that cannot be made.
+	config["errors.deadletterqueue.topic.name"] = name + "-dlq"
+	other := c.ConnectorName(t, "theirs")
+	_, err = client.CreateConnector(t.Context(), connect.CreateRequest{Name: other, Config: config})
+	require.NoError(t, err)
+	trace = ""
+	require.Eventually(t, func() bool {
+		st, err := client.GetStatus(t.Context(), other)
+		if err == nil && len(st.FailedTasks()) == 1 {
+			trace = st.Tasks[0].Trace
+		}
+		return trace != ""
+	}, time.Minute, 100*time.Millisecond)
+	assert.Equal(t, trace, k.worker().Run(t.Context(), other, 0, config).Error())
 }
