@@ -7,6 +7,7 @@ import (
 	"maps"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -312,10 +313,10 @@ func TestTransactionsAndFiltersReachASinkThatReadsCommitted(t *testing.T) {
 			cfg.Filter = dlq.Filter{Match: run.match}
 			// It is broken off in the middle of a chunk first.
 			broken := cfg
-			seen := 0
+			var seen atomic.Int64 // partitions are worked on at the same time
 			fix := cfg.Handler
 			broken.Handler = func(ctx context.Context, r *dlq.Record) (dlq.Decision, error) {
-				if seen++; seen > n/6 {
+				if seen.Add(1) > n/6 {
 					return dlq.Decision{}, errBroken
 				}
 				return fix(ctx, r)
