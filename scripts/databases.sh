@@ -24,8 +24,7 @@ install_postgres() {
 
 fetch() { # ARTIFACT DIR
   local archive=$2/$1-$DEBEZIUM-plugin.tar.gz
-  retry 3 timeout 300 mvn -q -B -ntp org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy \
-    -Dartifact="io.debezium:$1:$DEBEZIUM:tar.gz:plugin" -DoutputDirectory="$2" </dev/null >"$CACHE/mvn.log" 2>&1 &&
+  maven_copy "io.debezium:$1:$DEBEZIUM:tar.gz:plugin" "$2" 3 300 &&
     tar -C "$2" --strip-components=1 -xzf "$archive" && rm -f "$archive"
 }
 

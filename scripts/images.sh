@@ -56,8 +56,7 @@ kafka_jar() {
   [ -s "$dir/$artifact-$v.jar" ] && return 0
   command -v mvn >/dev/null || return 0
   mkdir -p "$dir"
-  retry 2 timeout 120 mvn -q -B -ntp org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy \
-    -Dartifact="org.apache.kafka:$artifact:$v" -DoutputDirectory="$dir" </dev/null >"$CACHE/mvn.log" 2>&1 ||
+  maven_copy "org.apache.kafka:$artifact:$v" "$dir" ||
     warn "$artifact $v could not be fetched: tests that need it will skip, or fail in CI"
 }
 

@@ -42,6 +42,12 @@ apt_install() {
   fi
 }
 
+# maven_copy COORDINATES DIR [TIMES SECONDS]: fetches one artifact into DIR, in TIMES tries of SECONDS each. What Maven said is in .cache/mvn.log.
+maven_copy() {
+  retry "${3:-2}" timeout "${4:-120}" mvn -q -B -ntp org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy \
+    -Dartifact="$1" -DoutputDirectory="$2" </dev/null >"$CACHE/mvn.log" 2>&1
+}
+
 # go_tool NAME MODULE@VERSION: prints the path of the tool, built once per version and kept out of the module's go.mod.
 go_tool() {
   local dir=$CACHE/bin/${2##*@}

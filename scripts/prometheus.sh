@@ -42,8 +42,7 @@ agent() {
   [ -s "$jar" ] && return 0
   command -v mvn >/dev/null || apt_install "to fetch the JMX exporter" maven default-jdk-headless || return 1
   mkdir -p "$CACHE/jmx"
-  retry 2 timeout 120 mvn -q -B -ntp org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy \
-    -Dartifact="io.prometheus.jmx:jmx_prometheus_javaagent:$AGENT" -DoutputDirectory="$CACHE/jmx" </dev/null >"$CACHE/mvn.log" 2>&1 && [ -s "$jar" ]
+  maven_copy "io.prometheus.jmx:jmx_prometheus_javaagent:$AGENT" "$CACHE/jmx" && [ -s "$jar" ]
 }
 
 exec 8>"$CACHE/prometheus.lock"
