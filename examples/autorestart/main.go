@@ -30,6 +30,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/go-reconnect/reconnect/connect"
+	"github.com/go-reconnect/reconnect/examples/internal/commas"
+	"github.com/go-reconnect/reconnect/examples/internal/secure"
 	"github.com/go-reconnect/reconnect/recovery"
 	"github.com/go-reconnect/reconnect/recovery/kafkaprogress"
 	"github.com/go-reconnect/reconnect/recovery/kafkastore"
@@ -53,7 +55,7 @@ type options struct {
 	storeBrokers, storeTopic                                        string
 	progressBrokers, progressSources                                string
 	interval, progressAfter                                         time.Duration
-	kafka                                                           kafkaLogin
+	kafka                                                           *secure.KafkaFlags
 	observe, once, acknowledge, verbose                             bool
 }
 
@@ -70,7 +72,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	f.StringVar(&o.progressBrokers, "progress-brokers", "", "Kafka brokers that the sinks read from, to tell which are RUNNING and do not move, separated by commas; what to do then is the policy's actOn")
 	f.StringVar(&o.progressSources, "progress-sources", "", "patterns of source connectors that always have something to do, separated by commas")
 	f.DurationVar(&o.progressAfter, "progress-after", recovery.DefaultProgressAfter, "how long records may wait without any moving; at least five times the workers' offset.flush.interval.ms")
-	o.kafka.flags(f)
+	o.kafka = secure.AddKafka(f)
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8087", "address of the page, /healthz and /metrics; empty for none")
 	f.StringVar(&o.webhook, "webhook", "", "URL to tell of what needs a person")
 	f.StringVar(&o.format, "webhook-format", "json", "json, alertmanager or slack")
@@ -133,7 +135,7 @@ func run(ctx context.Context, args []string, out io.Writer, clientOptions ...con
 }
 
 func newClient(urls string, opts []connect.Option) (*connect.Client, error) {
-	list := split(urls)
+	list := commas.Split(urls)
 	if len(list) == 0 {
 		return nil, errors.New("-connect names no URL")
 	}
@@ -164,7 +166,7 @@ func config(o options, client *connect.Client, log *slog.Logger) (cfg recovery.C
 			return cfg, closeAll, fmt.Errorf("%s: %w", o.policy, err)
 		}
 	}
-	tlsConfig, login, err := o.kafka.config()
+	tlsConfig, login, err := o.kafka.Load()
 	if err != nil {
 		return cfg, closeAll, err
 	}
@@ -176,7 +178,7 @@ func config(o options, client *connect.Client, log *slog.Logger) (cfg recovery.C
 	}
 	if o.progressBrokers != "" {
 		p, err := kafkaprogress.New(kafkaprogress.Config{
-			Brokers: split(o.progressBrokers), Connect: client, Sources: split(o.progressSources), ClientID: "autorestart", TLS: tlsConfig, SASL: login,
+			Brokers: commas.Split(o.progressBrokers), Connect: client, Sources: commas.Split(o.progressSources), ClientID: "autorestart", TLS: tlsConfig, SASL: login,
 		})
 		if err != nil {
 			return cfg, closeAll, fmt.Errorf("-progress-brokers: %w", err)
@@ -194,7 +196,7 @@ func config(o options, client *connect.Client, log *slog.Logger) (cfg recovery.C
 	case "*":
 		cfg.Reach = &reach.Prober{}
 	default:
-		cfg.Reach = &reach.Prober{Allow: reach.Hosts(split(o.reach)...)}
+		cfg.Reach = &reach.Prober{Allow: reach.Hosts(commas.Split(o.reach)...)}
 	}
 	return cfg, closeAll, nil
 }
@@ -216,7 +218,7 @@ func remember(cfg *recovery.Config, o options, tlsConfig *tls.Config, login sasl
 		}
 		cfg.Store = store
 	case o.storeBrokers != "":
-		store, err := kafkastore.New(kafkastore.Config{Brokers: split(o.storeBrokers), Topic: o.storeTopic, ClientID: "autorestart", TLS: tlsConfig, SASL: login})
+		store, err := kafkastore.New(kafkastore.Config{Brokers: commas.Split(o.storeBrokers), Topic: o.storeTopic, ClientID: "autorestart", TLS: tlsConfig, SASL: login})
 		if err != nil {
 			return err
 		}

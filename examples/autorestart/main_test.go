@@ -119,33 +119,6 @@ func TestBadInputIsOneLine(t *testing.T) {
 	}
 }
 
-func TestKafkaLogins(t *testing.T) {
-	secret := filepath.Join(t.TempDir(), "password")
-	require.NoError(t, os.WriteFile(secret, []byte("hunter2\n"), 0o600))
-	t.Setenv("KAFKA_USER", "u")
-	t.Setenv("KAFKA_PASSWORD_FILE", secret)
-	for mechanism, want := range map[string]string{"plain": "PLAIN", "scram-sha-256": "SCRAM-SHA-256", "SCRAM-SHA-512": "SCRAM-SHA-512"} {
-		k := kafkaLogin{tls: true, mechanism: mechanism}
-		cfg, login, err := k.config()
-		require.NoError(t, err)
-		assert.NotNil(t, cfg)
-		assert.Equal(t, want, login.Name())
-	}
-	for _, k := range []kafkaLogin{{mechanism: "plain"}, {mechanism: "gssapi", tls: true}} {
-		_, _, err := k.config()
-		require.Error(t, err)
-		assert.NotContains(t, err.Error(), "hunter2")
-	}
-	t.Setenv("KAFKA_PASSWORD", "x")
-	_, _, err := (&kafkaLogin{mechanism: "scram-sha-256"}).config()
-	require.ErrorContains(t, err, "exclude each other")
-	var none kafkaLogin
-	cfg, login, err := none.config()
-	require.NoError(t, err)
-	assert.Nil(t, cfg)
-	assert.Nil(t, login)
-}
-
 func TestThePolicyBesideThisProgramIsValid(t *testing.T) {
 	t.Parallel()
 	p, err := readPolicy("policy.yaml")

@@ -23,6 +23,8 @@ import (
 	"time"
 
 	"github.com/go-reconnect/reconnect/connect"
+	"github.com/go-reconnect/reconnect/examples/internal/commas"
+	"github.com/go-reconnect/reconnect/examples/internal/secure"
 	"github.com/go-reconnect/reconnect/recovery"
 )
 
@@ -49,7 +51,7 @@ type options struct {
 	progressBrokers, progressSources  string
 	every, progressAfter              time.Duration
 	watch, paused, traces             bool
-	kafka                             kafkaLogin
+	kafka                             *secure.KafkaFlags
 }
 
 func parse(args []string, out io.Writer) (options, error) {
@@ -67,7 +69,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	f.StringVar(&o.progressBrokers, "progress-brokers", "", "Kafka brokers that the sinks read from, to tell which are RUNNING and do not move, separated by commas; needs -every or -watch")
 	f.StringVar(&o.progressSources, "progress-sources", "", "patterns of source connectors that always have something to do, separated by commas")
 	f.DurationVar(&o.progressAfter, "progress-after", recovery.DefaultProgressAfter, "how long records may wait without any moving")
-	o.kafka.flags(f)
+	o.kafka = secure.AddKafka(f)
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
@@ -180,7 +182,7 @@ func follow(ctx context.Context, client *connect.Client, t *teller, o options, o
 }
 
 func newClient(urls string) (*connect.Client, error) {
-	list := split(urls)
+	list := commas.Split(urls)
 	if len(list) == 0 {
 		return nil, errors.New("-connect names no URL")
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/go-reconnect/reconnect/connect"
+	"github.com/go-reconnect/reconnect/examples/internal/commas"
 	"github.com/go-reconnect/reconnect/recovery"
 	"github.com/go-reconnect/reconnect/recovery/kafkaprogress"
 )
@@ -25,12 +26,12 @@ type stalls struct {
 }
 
 func newProgress(o *options, client *connect.Client) (*kafkaprogress.Progress, error) {
-	tlsConfig, login, err := o.kafka.config()
+	tlsConfig, login, err := o.kafka.Load()
 	if err != nil {
 		return nil, err
 	}
 	p, err := kafkaprogress.New(kafkaprogress.Config{
-		Brokers: split(o.progressBrokers), Connect: client, Sources: split(o.progressSources), ClientID: "monitor", TLS: tlsConfig, SASL: login,
+		Brokers: commas.Split(o.progressBrokers), Connect: client, Sources: commas.Split(o.progressSources), ClientID: "monitor", TLS: tlsConfig, SASL: login,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("-progress-brokers: %w", err)

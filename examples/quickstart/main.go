@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/go-reconnect/reconnect/dlq"
+	"github.com/go-reconnect/reconnect/examples/internal/commas"
 	"github.com/go-reconnect/reconnect/internal/testutil"
 	"github.com/go-reconnect/reconnect/recovery"
 )
@@ -116,20 +117,10 @@ func parse(args []string, help io.Writer) (options, error) {
 		o.start = startDocker(*version, testutil.Start)
 	case *brokers != "":
 		o.patience = 5 * time.Minute
-		o.start = startCluster(list(*brokers), list(*urls))
+		o.start = startCluster(commas.Split(*brokers), commas.Split(*urls))
 	}
 	if *patience > 0 {
 		o.patience = *patience
 	}
 	return o, nil
-}
-
-func list(s string) []string {
-	var out []string
-	for part := range strings.SplitSeq(s, ",") {
-		if part = strings.TrimSpace(part); part != "" {
-			out = append(out, part)
-		}
-	}
-	return out
 }

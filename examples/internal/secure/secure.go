@@ -55,27 +55,7 @@ func (f *Flags) tlsConfig() (*tls.Config, error) {
 		return nil, nil //nolint:nilnil // no TLS is no error
 	}
 	config := &tls.Config{ServerName: f.server, MinVersion: tls.VersionTLS12}
-	if f.ca != "" {
-		pem, err := os.ReadFile(f.ca)
-		if err != nil {
-			return nil, fmt.Errorf("-tls-ca: %w", err)
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("-tls-ca: %s holds no certificate in PEM form", f.ca)
-		}
-	}
-	if (f.cert == "") != (f.key == "") {
-		return nil, errors.New("-tls-cert and -tls-key belong together")
-	}
-	if f.cert != "" {
-		pair, err := tls.LoadX509KeyPair(f.cert, f.key)
-		if err != nil {
-			return nil, fmt.Errorf("-tls-cert: %w", err)
-		}
-		config.Certificates = []tls.Certificate{pair}
-	}
-	return config, nil
+	return config, files{f.ca, f.cert, f.key}.load(config, "-tls-")
 }
 
 func (f *Flags) login(encrypted bool) (sasl.Mechanism, error) {
@@ -96,16 +76,49 @@ func (f *Flags) login(encrypted bool) (sasl.Mechanism, error) {
 	if f.user == "" || !given {
 		return nil, fmt.Errorf("-sasl needs -user, and the password in %s or -password-file", PasswordEnv)
 	}
-	switch strings.ToLower(f.mechanism) {
-	case "plain":
-		if !encrypted && !f.plaintext {
-			return nil, errors.New("-sasl plain without -tls sends the password in clear text: add -tls, or -sasl-without-tls")
-		}
-		return plain.Mechanism{Username: f.user, Password: password}, nil
-	case "scram-sha-256":
-		return scram.Mechanism(scram.SHA256, f.user, password)
-	case "scram-sha-512":
-		return scram.Mechanism(scram.SHA512, f.user, password)
+	if !encrypted && !f.plaintext && strings.EqualFold(f.mechanism, "plain") {
+		return nil, errors.New("-sasl plain without -tls sends the password in clear text: add -tls, or -sasl-without-tls")
 	}
-	return nil, fmt.Errorf("-sasl %q is none of plain, scram-sha-256, scram-sha-512", f.mechanism)
+	return mechanism("-sasl", f.mechanism, f.user, password)
+}
+
+// files are the PEM files of a connection.
+type files struct{ ca, cert, key string }
+
+// load reads them into config. An error names the flag, which is prefix and ca, cert or key.
+func (f files) load(config *tls.Config, prefix string) error {
+	if (f.cert == "") != (f.key == "") {
+		return fmt.Errorf("%[1]scert and %[1]skey belong together", prefix)
+	}
+	if f.ca != "" {
+		pem, err := os.ReadFile(f.ca)
+		if err != nil {
+			return fmt.Errorf("%sca: %w", prefix, err)
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return fmt.Errorf("%sca: %s holds no certificate in PEM form", prefix, f.ca)
+		}
+	}
+	if f.cert != "" {
+		pair, err := tls.LoadX509KeyPair(f.cert, f.key)
+		if err != nil {
+			return fmt.Errorf("%[1]scert, %[1]skey: %[2]w", prefix, err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return nil
+}
+
+// mechanism is what logs in as a flag says.
+func mechanism(flagName, name, user, password string) (sasl.Mechanism, error) {
+	switch strings.ToLower(name) {
+	case "plain":
+		return plain.Mechanism{Username: user, Password: password}, nil
+	case "scram-sha-256":
+		return scram.Mechanism(scram.SHA256, user, password)
+	case "scram-sha-512":
+		return scram.Mechanism(scram.SHA512, user, password)
+	}
+	return nil, fmt.Errorf("%s %q is none of plain, scram-sha-256, scram-sha-512", flagName, name)
 }
